@@ -1,0 +1,178 @@
+//! What the operator gets: one JSON object for each decision, allow and deny, always with the same keys.
+
+use std::time::{Duration, SystemTime};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::decision::Verdict;
+use crate::hex;
+use crate::json::write::Object;
+use crate::message::RequestId;
+use crate::reason::Reason;
+
+/// Name and version of the record's schema; every record starts with it.
+pub const SCHEMA: &str = "mcp_toolgate.audit/1";
+
+/// Longest field of a record in bytes, before escaping; longer ones are cut and end in `…`.
+pub const MAX_FIELD_BYTES: usize = 256;
+
+/// Longest `caller` and `detail` of a record in bytes, before escaping.
+pub const MAX_LONG_FIELD_BYTES: usize = 2048;
+
+/// One decision, as the operator sees it. Never holds arguments, tokens or session ids.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AuditRecord {
+    /// Allowed or refused.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: Reason,
+    /// `server` of the policy.
+    pub server: Option<String>,
+    /// The caller's SPIFFE ID.
+    pub caller: Option<String>,
+    /// The MCP method, or the verb of a request without a message.
+    pub method: Option<String>,
+    /// The tool, prompt, resource or task that was asked for.
+    pub target: Option<String>,
+    /// The grant, or the item of `deny_tools`, that decided.
+    pub grant: Option<String>,
+    /// Hash of the policy that decided.
+    pub policy: String,
+    /// `x-request-id`.
+    pub request_id: Option<String>,
+    /// W3C trace id.
+    pub trace_id: Option<String>,
+    /// The JSON-RPC id.
+    pub rpc_id: Option<RequestId>,
+    /// The start of the SHA-256 of `mcp-session-id`.
+    pub session: Option<String>,
+    /// `MCP-Protocol-Version`.
+    pub protocol_version: Option<String>,
+    /// What exactly is wrong with a refused request.
+    pub detail: Option<String>,
+}
+
+/// When and where a record is made.
+#[derive(Clone, Debug, Default)]
+pub struct Stamp<'a> {
+    /// Time since the Unix epoch; none if the clock could not be read.
+    pub time: Option<Duration>,
+    /// The workload that the proxy stands beside.
+    pub workload: Option<&'a str>,
+    /// Its namespace.
+    pub namespace: Option<&'a str>,
+}
+
+impl AuditRecord {
+    /// The record as one line of ASCII JSON, without the line's end.
+    #[must_use]
+    pub fn to_json(&self, stamp: &Stamp<'_>) -> String {
+        let time = stamp.time.and_then(|time| SystemTime::UNIX_EPOCH.checked_add(time));
+        let time = time.map(|time| humantime::format_rfc3339_micros(time).to_string());
+        let object = Object::new().text("schema", SCHEMA).maybe("time", time.as_deref());
+        let object = field(object, "server", self.server.as_deref());
+        let object = field(object, "workload", stamp.workload);
+        let object = field(object, "namespace", stamp.namespace)
+            .text("verdict", self.verdict.as_str())
+            .text("reason", self.reason.code());
+        let object = long_field(object, "caller", self.caller.as_deref())
+            .raw("token_issuer", "null")
+            .raw("token_subject", "null");
+        let object = field(object, "method", self.method.as_deref());
+        let object = field(object, "target", self.target.as_deref());
+        let object = long_field(object, "grant", self.grant.as_deref())
+            .raw("grant_reason", "null")
+            .raw("grant_owner", "null")
+            .raw("grant_expires", "null")
+            .text("policy", &self.policy)
+            .text("enforcement", "enforce")
+            .raw("candidate", "null");
+        let object = field(object, "request_id", self.request_id.as_deref());
+        let object = field(object, "trace_id", self.trace_id.as_deref());
+        let object = match &self.rpc_id {
+            Some(RequestId::Integer(id)) => object.raw("rpc_id", &id.to_string()),
+            Some(RequestId::Text(id)) => field(object, "rpc_id", Some(id)),
+            None => object.raw("rpc_id", "null"),
+        };
+        let object = object.maybe("session", self.session.as_deref());
+        let object = field(object, "protocol_version", self.protocol_version.as_deref());
+        long_field(object, "detail", self.detail.as_deref()).finish()
+    }
+
+    /// The tool that was asked for; none for anything but a call of a tool.
+    #[must_use]
+    pub fn tool(&self) -> Option<&str> {
+        let target = self.target.as_deref().filter(|_| self.method.as_deref() == Some("tools/call"))?;
+        target.get(..target.floor_char_boundary(MAX_FIELD_BYTES))
+    }
+}
+
+/// The start of the hash of a session id, enough to tell sessions apart, useless to ride one.
+#[must_use]
+pub fn hash_session(session: &str) -> String {
+    hex::encode(&Sha256::digest(session)).chars().take(16).collect()
+}
+
+fn field(object: Object, key: &str, value: Option<&str>) -> Object {
+    object.maybe(key, value.map(|value| cut(value, MAX_FIELD_BYTES)).as_deref())
+}
+
+fn long_field(object: Object, key: &str, value: Option<&str>) -> Object {
+    object.maybe(key, value.map(|value| cut(value, MAX_LONG_FIELD_BYTES)).as_deref())
+}
+
+fn cut(text: &str, longest: usize) -> String {
+    if text.len() <= longest {
+        return text.to_owned();
+    }
+    let end = text.floor_char_boundary(longest);
+    format!("{}…", text.get(..end).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> AuditRecord {
+        AuditRecord {
+            verdict: Verdict::Deny,
+            reason: Reason::ToolNotGranted,
+            server: None,
+            caller: Some("spiffe://a/b".into()),
+            method: Some("tools/call".into()),
+            target: Some("delete_all".into()),
+            grant: None,
+            policy: "00".into(),
+            request_id: Some("r\"\n\u{7f}é".into()),
+            trace_id: None,
+            rpc_id: Some(RequestId::Integer(7)),
+            session: Some(hash_session("s")),
+            protocol_version: None,
+            detail: None,
+        }
+    }
+
+    #[test]
+    fn a_record_is_one_ascii_line_with_all_keys_in_order() {
+        let stamp = Stamp { time: Some(Duration::from_micros(1_700_000_000_123_456)), ..Stamp::default() };
+        assert_eq!(
+            record().to_json(&stamp),
+            concat!(
+                r#"{"schema":"mcp_toolgate.audit/1","time":"2023-11-14T22:13:20.123456Z","server":null,"#,
+                r#""workload":null,"namespace":null,"verdict":"deny","reason":"tool_not_granted","#,
+                r#""caller":"spiffe://a/b","token_issuer":null,"token_subject":null,"method":"tools/call","#,
+                r#""target":"delete_all","grant":null,"grant_reason":null,"grant_owner":null,"grant_expires":null,"#,
+                r#""policy":"00","enforcement":"enforce","candidate":null,"request_id":"r\"\n\u007f\u00e9","#,
+                r#""trace_id":null,"rpc_id":7,"session":"043a718774c572bd","protocol_version":null,"detail":null}"#,
+            )
+        );
+    }
+
+    #[test]
+    fn long_fields_are_cut_on_a_character() {
+        assert_eq!(cut("aéé", 2), "a…");
+        assert_eq!(cut("aé", 3), "aé");
+        let long = AuditRecord { target: Some("é".repeat(1_000_000)), ..record() };
+        assert!(long.to_json(&Stamp::default()).len() < 3000);
+    }
+}

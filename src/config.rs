@@ -1,0 +1,164 @@
+//! The configuration: text in, checked values out, or every fault at once.
+//!
+//! A configuration arrives as JSON (Istio's `pluginConfig`, Envoy's `Struct`) or, in the command line, as YAML. Both
+//! become a tree of [`Node`]s that keeps repeated keys and positions; [`Config::read`] walks it and collects all
+//! faults. Nothing of a faulty configuration is ever used.
+
+use crate::head::Verb;
+use crate::policy::CallerPattern;
+
+mod fault;
+mod node;
+mod read;
+mod table;
+
+pub use fault::{Fault, Faults};
+pub use node::{Member, Node, Value};
+
+/// The newest version of the schema that this build knows.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Default of `limits.max_body_bytes`: 1 MiB, Envoy's own default buffer limit.
+pub const DEFAULT_MAX_BODY_BYTES: usize = 1 << 20;
+
+/// Ceiling of `limits.max_body_bytes`: 8 MiB.
+pub const CEILING_MAX_BODY_BYTES: usize = 8 << 20;
+
+/// Default of `limits.max_depth`, in levels.
+pub const DEFAULT_MAX_DEPTH: u32 = 64;
+
+/// A checked configuration, defaults filled in.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `audit`: which decisions are logged.
+    pub audit: AuditLog,
+    /// `callers`.
+    pub callers: Vec<CallerConfig>,
+    /// `denied_message`: shown to refused callers.
+    pub denied_message: Option<String>,
+    /// `denied_status`: the HTTP status of a readable, refused call.
+    pub denied_status: DeniedStatus,
+    /// `disclose`: whether a refused caller learns that it was refused.
+    pub disclose: bool,
+    /// `exempt_paths`.
+    pub exempt_paths: Vec<String>,
+    /// `hold`.
+    pub hold: Hold,
+    /// `identity`.
+    pub identity: IdentityConfig,
+    /// `limits`.
+    pub limits: Limits,
+    /// `scope`.
+    pub scope: Scope,
+    /// `server`: free name of the guarded MCP server.
+    pub server: Option<String>,
+    /// `verbs`: verbs without a body that are let through.
+    pub verbs: Vec<Verb>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            audit: AuditLog { allow: true, deny: true },
+            callers: Vec::new(),
+            denied_message: None,
+            denied_status: DeniedStatus::Ok,
+            disclose: true,
+            exempt_paths: Vec::new(),
+            hold: Hold::Body,
+            identity: IdentityConfig::default(),
+            limits: Limits { max_body_bytes: DEFAULT_MAX_BODY_BYTES, max_depth: DEFAULT_MAX_DEPTH },
+            scope: Scope::default(),
+            server: None,
+            verbs: vec![Verb::Delete, Verb::Get],
+        }
+    }
+}
+
+/// One entry of `callers`.
+#[derive(Clone, Debug)]
+pub struct CallerConfig {
+    /// Whom the entry is for.
+    pub pattern: CallerPattern,
+    /// `tools`: names and globs.
+    pub tools: Vec<String>,
+    /// `deny_tools`: names and globs.
+    pub deny_tools: Vec<String>,
+    /// `prompts`: names and globs.
+    pub prompts: Vec<String>,
+    /// `resources`: URIs and URI globs.
+    pub resources: Vec<String>,
+    /// `extra_methods`: exact names.
+    pub extra_methods: Vec<String>,
+    /// `tasks`.
+    pub tasks: Tasks,
+}
+
+/// What an entry grants of `tasks/*`.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Tasks {
+    /// Nothing.
+    #[default]
+    None,
+    /// Tasks by their id.
+    ById,
+    /// Tasks by their id, and the list of all tasks.
+    List,
+}
+
+/// Where a request waits for its decision.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Hold {
+    /// The head passes this filter; the body waits. A buffering filter behind keeps the head back.
+    Body,
+    /// The head waits too; Envoy's `allow_on_headers_stop_iteration` must be set.
+    Headers,
+}
+
+/// The HTTP status of a readable, refused call.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum DeniedStatus {
+    /// 403.
+    Forbidden,
+    /// 200, the one form that every measured client survives.
+    Ok,
+}
+
+/// What is logged.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct AuditLog {
+    /// Allowed requests, at `info`.
+    pub allow: bool,
+    /// Refused requests, at `warn`.
+    pub deny: bool,
+}
+
+/// Where a caller's identity comes from.
+#[derive(Clone, Debug, Default)]
+pub struct IdentityConfig {
+    /// Whether the listener alone vouches that no unverified certificate gets in (`verification: listener`).
+    pub listener_verifies: bool,
+    /// `trust_domains`: any other is no identity; none means any.
+    pub trust_domains: Option<Vec<String>>,
+}
+
+/// How large a message may be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Longest body, in bytes.
+    pub max_body_bytes: usize,
+    /// Deepest nesting, in levels.
+    pub max_depth: u32,
+}
+
+/// The part of a listener's traffic that a policy is for; anything outside is refused.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// Host names, in lower case, with or without port; none means any.
+    pub authorities: Option<Vec<String>>,
+    /// Whole leading segments of the path; none means any.
+    pub path_prefixes: Option<Vec<String>>,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+//! Walking a configuration tree: each value knows its path, and faults gather in one place.
+
+use std::cell::RefCell;
+
+use super::fault::{Fault, nearest};
+use super::node::{Member, Node, Value};
+use crate::order::sorted;
+
+/// Where all faults of one reading gather, in the order of the text.
+#[derive(Default)]
+pub(super) struct Collector(RefCell<Vec<Fault>>);
+
+impl Collector {
+    pub(super) fn into_faults(self) -> Vec<Fault> {
+        self.0.into_inner()
+    }
+}
+
+/// A value on its place in the configuration.
+pub(super) struct Place<'n> {
+    node: &'n Node,
+    path: String,
+    faults: &'n Collector,
+}
+
+impl<'n> Place<'n> {
+    pub(super) fn root(node: &'n Node, faults: &'n Collector) -> Self {
+        Self { node, path: String::new(), faults }
+    }
+
+    pub(super) fn value(&self) -> &'n Value {
+        &self.node.value
+    }
+
+    /// Records a fault of this value.
+    pub(super) fn fault(&self, message: impl Into<String>, help: Option<&str>) {
+        self.fault_at(self.node.at, &self.path, message.into(), help);
+    }
+
+    fn fault_at(&self, at: usize, path: &str, message: String, help: Option<&str>) {
+        let fault = Fault { path: path.to_owned(), message, help: help.map(str::to_owned), at };
+        let mut faults = self.faults.0.borrow_mut();
+        let after = faults.partition_point(|other| other.at <= at);
+        faults.insert(after, fault);
+    }
+
+    fn wrong_kind(&self, wanted: &str) {
+        self.fault(format!("must be {wanted}, is {}", self.node.value.kind()), None);
+    }
+
+    /// This value as a mapping with these keys; unknown, repeated and not yet supported ones are faults.
+    pub(super) fn table(&self, known: &[&str], later: &[&str]) -> Option<Table<'n>> {
+        let all: Vec<&str> = known.iter().chain(later).copied().collect();
+        let members = self.members()?;
+        for (member, place) in &members {
+            let key = member.key.as_str();
+            if later.contains(&key) {
+                self.fault_at(member.at, &place.path, "not supported by this version".into(), None);
+            } else if !known.contains(&key) {
+                let help = nearest(key, &all).map(|near| format!("did you mean `{near}`?"));
+                self.fault_at(member.at, &self.path, format!("unknown key `{key}`"), help.as_deref());
+            }
+        }
+        Some(Table { members })
+    }
+
+    /// The members of this mapping with free keys; repeated ones are faults.
+    pub(super) fn members(&self) -> Option<Vec<(&'n Member, Self)>> {
+        let Value::Map(members) = &self.node.value else {
+            self.wrong_kind("a mapping");
+            return None;
+        };
+        let keys = sorted(members.iter().map(|member| member.key.as_str()));
+        let mut places = Vec::with_capacity(members.len());
+        for member in members {
+            let place = Self { node: &member.node, path: self.join(&member.key), faults: self.faults };
+            let twice = keys.partition_point(|key| *key <= member.key.as_str())
+                - keys.partition_point(|key| *key < member.key.as_str());
+            if twice > 1 {
+                self.fault_at(member.at, &place.path, "key stands more than once".into(), None);
+            }
+            places.push((member, place));
+        }
+        Some(places)
+    }
+
+    /// The items of this list.
+    pub(super) fn items(&self) -> Option<Vec<Self>> {
+        let Value::List(items) = &self.node.value else {
+            self.wrong_kind("a list");
+            return None;
+        };
+        let place = |(index, node)| Self { node, path: format!("{}[{index}]", self.path), faults: self.faults };
+        Some(items.iter().enumerate().map(place).collect())
+    }
+
+    pub(super) fn text(&self) -> Option<&'n str> {
+        if let Value::Text(text) = &self.node.value {
+            return Some(text);
+        }
+        let help = matches!(self.node.value, Value::Bool(_) | Value::Number(_)).then_some("put it in quotes");
+        self.fault(format!("must be a string, is {}", self.node.value.kind()), help);
+        None
+    }
+
+    pub(super) fn flag(&self) -> Option<bool> {
+        if let Value::Bool(flag) = &self.node.value {
+            return Some(*flag);
+        }
+        self.wrong_kind("`true` or `false`");
+        None
+    }
+
+    /// This value as a whole number within `range`. Istio and Envoy turn numbers into doubles on their way here, so
+    /// `1048576.0` and `1.048576e6` are whole too.
+    pub(super) fn whole(&self, range: std::ops::RangeInclusive<u32>) -> Option<u32> {
+        let Value::Number(text) = &self.node.value else {
+            self.wrong_kind("a whole number");
+            return None;
+        };
+        let (low, high) = (range.start(), range.end());
+        let number: f64 = text.parse().unwrap_or(f64::NAN);
+        if number.fract() != 0.0 || !(f64::from(*low)..=f64::from(*high)).contains(&number) {
+            self.fault(format!("must be a whole number from {low} to {high}, is {text}"), None);
+            return None;
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was checked")]
+        Some(number as u32)
+    }
+
+    /// This value as one of these words.
+    pub(super) fn word<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
+        let text = self.text()?;
+        let found = words.iter().find(|(word, _)| *word == text);
+        if found.is_none() {
+            let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            let help = nearest(text, &all).map(|near| format!("did you mean `{near}`?"));
+            self.fault(format!("must be `{}`, is `{text}`", all.join("` or `")), help.as_deref());
+        }
+        found.map(|(_, value)| *value)
+    }
+
+    fn join(&self, key: &str) -> String {
+        let plain = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let key = if plain { key.to_owned() } else { format!("{key:?}") };
+        if self.path.is_empty() { key } else { format!("{}.{key}", self.path) }
+    }
+}
+
+/// A mapping whose keys were checked.
+pub(super) struct Table<'n> {
+    members: Vec<(&'n Member, Place<'n>)>,
+}
+
+impl<'n> Table<'n> {
+    /// The value of a key.
+    pub(super) fn get(&self, key: &str) -> Option<&Place<'n>> {
+        self.members.iter().find(|(member, _)| member.key == key).map(|(_, place)| place)
+    }
+}

@@ -1,0 +1,308 @@
+//! One HTTP request as a state machine: what has come in, what is to be done. Deny is the initial state; a
+//! [`Permit`] is the only way out of it.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use crate::audit::{AuditRecord, hash_session};
+use crate::call::Call;
+use crate::config::Hold;
+use crate::decision::{Decision, Permit, Verdict, decide, decide_exempt};
+use crate::head::{Header, RequestHead, Verb};
+use crate::message::{Message, RequestId};
+use crate::policy::Policy;
+use crate::principal::Principal;
+use crate::reason::{Reason, Refusal};
+use crate::reply::{Refused, Reply};
+
+/// One HTTP request and its response. It keeps the policy it began with to its end.
+#[derive(Debug)]
+pub struct Exchange {
+    policy: Rc<Policy>,
+    state: State,
+    head: RequestHead,
+    principal: Principal,
+}
+
+/// How far an exchange has come.
+#[derive(Debug)]
+enum State {
+    /// Allowed; the request is on its way.
+    Forwarded(Forwarded),
+    /// The head was judged, the body is awaited.
+    Holding,
+    /// Nothing has come yet.
+    New,
+    /// Refused; the reply is on its way.
+    Replied,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Forwarded {
+    Exempt,
+    Judged,
+}
+
+/// What to do now, and what to record of it.
+#[derive(Debug)]
+#[must_use]
+pub struct Turn {
+    /// What to do with the request.
+    pub step: Step,
+    /// The record of a decision, if this turn made one.
+    pub record: Option<AuditRecord>,
+}
+
+/// What to do with a request.
+#[derive(Debug)]
+pub enum Step {
+    /// Send it on, as it is.
+    Forward(Permit),
+    /// Keep head and body back until the body is whole.
+    HoldAll,
+    /// Let the head go to the next filter, and keep the body back until it is whole.
+    HoldBody,
+    /// Answer in the server's place.
+    Reply(Reply),
+}
+
+impl Exchange {
+    /// A new exchange under a policy.
+    #[must_use]
+    pub fn new(policy: Rc<Policy>) -> Self {
+        let principal = Principal::nobody(Reason::HostFault, "the head has not been read");
+        Self { policy, state: State::New, head: RequestHead::default(), principal }
+    }
+
+    /// Takes the head. `peer` is asked who calls, unless the path is exempt; `end` says that nothing follows.
+    pub fn request_head(&mut self, head: RequestHead, peer: impl FnOnce(&Policy) -> Principal, end: bool) -> Turn {
+        self.head = head;
+        let policy = Rc::clone(&self.policy);
+        if let Some(decision) = self.exempt(&policy, end) {
+            return self.decided(decision, None, None, Forwarded::Exempt);
+        }
+        self.principal = peer(&policy);
+        let call = Call::bodiless(self.head.verb);
+        let refused = match self.judge_head(&policy, end) {
+            Err(refusal) => Decision::from(refusal),
+            Ok(()) => {
+                let decision = decide(&policy, &self.principal, &call);
+                match (decision.verdict(), self.head.verb) {
+                    (Verdict::Allow, Verb::Post) => return self.hold(&policy),
+                    _ => decision,
+                }
+            }
+        };
+        let call = (self.head.verb != Verb::Post).then_some(&call);
+        self.decided(refused, call, None, Forwarded::Judged)
+    }
+
+    /// Takes notice of how long the body has grown. The host calls this for every piece that is not the last.
+    pub fn request_body_grows(&mut self, length: usize) -> Turn {
+        let limit = self.policy.limits().max_body_bytes;
+        match self.state {
+            State::Holding if length > limit => self.refuse(too_large(length, limit)),
+            State::Holding => Turn { step: Step::HoldBody, record: None },
+            _ => self.refuse(out_of_order()),
+        }
+    }
+
+    /// Takes the whole body, and decides.
+    pub fn request_body(&mut self, body: &[u8]) -> Turn {
+        if !matches!(self.state, State::Holding) {
+            return self.refuse(out_of_order());
+        }
+        let policy = Rc::clone(&self.policy);
+        let limits = policy.limits();
+        let readable = if body.len() > limits.max_body_bytes {
+            Err(too_large(body.len(), limits.max_body_bytes))
+        } else if body.is_empty() {
+            Err(Refusal::new(Reason::BodyMissing, "the body is empty"))
+        } else {
+            self.head.check_body_length(body.len())
+        };
+        match readable.and_then(|()| Message::parse(body, limits.max_depth)) {
+            Ok(message) => self.judge_message(&policy, &message),
+            Err(refusal) => self.refuse(refusal),
+        }
+    }
+
+    /// Refuses for a fault of the host, whatever the state.
+    pub fn host_fault(&mut self, what: &str) -> Turn {
+        self.refuse(Refusal::new(Reason::HostFault, what))
+    }
+
+    /// Whether the head of the answer has to be judged.
+    #[must_use]
+    pub fn watches_response(&self) -> bool {
+        matches!(self.state, State::Forwarded(Forwarded::Exempt))
+    }
+
+    /// Judges the head of the answer: an exempt path may not turn out to be an MCP stream.
+    pub fn response_head(&mut self, content_type: Option<&[u8]>) -> Option<Turn> {
+        let is_stream = content_type.is_some_and(|value| {
+            value.to_ascii_lowercase().windows(STREAM_TYPE.len()).any(|window| window == STREAM_TYPE)
+        });
+        (is_stream && self.watches_response()).then(|| {
+            let detail = format!("`{}` answers with an event stream", self.head.target);
+            self.refuse(Refusal::new(Reason::ExemptEventStream, detail))
+        })
+    }
+
+    /// Takes notice of the exchange's end; a request that was never decided leaves a record too.
+    #[must_use]
+    pub fn end(&mut self) -> Option<AuditRecord> {
+        match self.state {
+            State::Holding => {
+                let refusal = Refusal::new(Reason::EndedUndecided, "the exchange ended before the body was whole");
+                self.refuse(refusal).record
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the request was allowed and sent on.
+    #[must_use]
+    pub fn is_forwarded(&self) -> bool {
+        matches!(self.state, State::Forwarded(_))
+    }
+
+    /// Whether the request was refused and answered.
+    #[must_use]
+    pub fn is_replied(&self) -> bool {
+        matches!(self.state, State::Replied)
+    }
+
+    fn exempt(&self, policy: &Policy, end: bool) -> Option<Decision> {
+        let plain = end && matches!(self.head.verb, Verb::Get | Verb::Head) && !self.head.names_mcp();
+        plain.then(|| decide_exempt(policy, &self.head.target)).flatten()
+    }
+
+    /// Judges what the head alone shows. Who the caller is comes first: nobody learns more.
+    fn judge_head(&self, policy: &Policy, end: bool) -> Result<(), Refusal> {
+        let head = &self.head;
+        if let Principal::Unidentified(refusal) = &self.principal {
+            return Err(refusal.clone());
+        }
+        if !policy.covers(head) {
+            let detail = format!("authority `{}`, path `{}`", head.authority, head.path());
+            return Err(Refusal::new(Reason::OutsideScope, detail));
+        }
+        head.check_common()?;
+        if head.verb == Verb::Post {
+            if end {
+                return Err(Refusal::new(Reason::BodyMissing, "the request ends at its head"));
+            }
+            return head.check_message(policy.limits().max_body_bytes);
+        }
+        if !policy.lets_through(head.verb) {
+            return Err(Refusal::new(Reason::VerbNotAllowed, head.verb.as_str()));
+        }
+        if !end {
+            return Err(Refusal::new(Reason::BodyNotAllowed, format!("{} with a body", head.verb.as_str())));
+        }
+        head.mirrors.check_unused()
+    }
+
+    /// Lets the body come, unless the mirrored headers of a head that will not wait already show a refusal.
+    fn hold(&mut self, policy: &Policy) -> Turn {
+        self.state = State::Holding;
+        if policy.hold() == Hold::Headers {
+            return Turn { step: Step::HoldAll, record: None };
+        }
+        let preview = self.head.mirrors.preview().map(|(method, name)| (method.into_owned(), name.into_owned()));
+        if let (true, Some((method, name))) = (policy.denial_style().disclose, preview)
+            && let Some(call) = Call::announced(&method, Cow::Owned(name))
+        {
+            let decision = decide(policy, &self.principal, &call);
+            if decision.verdict() == Verdict::Deny {
+                return self.decided(decision, Some(&call), None, Forwarded::Judged);
+            }
+        }
+        Turn { step: Step::HoldBody, record: None }
+    }
+
+    fn judge_message(&mut self, policy: &Policy, message: &Message<'_>) -> Turn {
+        let id = message.reply_id();
+        match self.head.mirrors.check_message(message).and_then(|()| Call::of(message)) {
+            Ok(call) => {
+                let decision = decide(policy, &self.principal, &call);
+                self.decided(decision, Some(&call), id, Forwarded::Judged)
+            }
+            Err(refusal) => self.refuse(refusal),
+        }
+    }
+
+    fn refuse(&mut self, refusal: Refusal) -> Turn {
+        self.decided(Decision::from(refusal), None, None, Forwarded::Judged)
+    }
+
+    /// Ends the judging: a permit sends the request on, anything else is a reply.
+    fn decided(
+        &mut self,
+        decision: Decision,
+        call: Option<&Call<'_>>,
+        id: Option<&RequestId>,
+        forwarded: Forwarded,
+    ) -> Turn {
+        let record = Some(self.record(&decision, call, id));
+        let reason = decision.reason;
+        let step = match decision.into_permit() {
+            Some(permit) => {
+                self.state = State::Forwarded(forwarded);
+                Step::Forward(permit)
+            }
+            None => {
+                self.state = State::Replied;
+                Step::Reply(Reply::to(reason, &self.refused(call, id), &self.policy))
+            }
+        };
+        Turn { step, record }
+    }
+
+    fn refused<'a>(&'a self, call: Option<&'a Call<'_>>, id: Option<&'a RequestId>) -> Refused<'a> {
+        Refused {
+            id,
+            target: call.and_then(Call::target),
+            legacy: self.head.is_legacy_message(),
+            request_id: self.head.request_id.as_deref(),
+        }
+    }
+
+    fn record(&self, decision: &Decision, call: Option<&Call<'_>>, id: Option<&RequestId>) -> AuditRecord {
+        let head = &self.head;
+        let version = match &head.mirrors.protocol_version {
+            Header::Once(value) => Some(String::from_utf8_lossy(value).into_owned()),
+            Header::Absent | Header::Repeated(..) => None,
+        };
+        AuditRecord {
+            verdict: decision.verdict(),
+            reason: decision.reason,
+            server: self.policy.server().map(str::to_owned),
+            caller: self.principal.spiffe_id().map(ToString::to_string),
+            method: call.map(|call| call.method.clone().into_owned()),
+            target: call.and_then(|call| call.target().map(str::to_owned)),
+            grant: decision.grant.clone(),
+            policy: self.policy.hash().to_owned(),
+            request_id: head.request_id.clone(),
+            trace_id: head.trace_id().map(str::to_owned),
+            rpc_id: id.cloned(),
+            session: head.session.as_deref().map(hash_session),
+            protocol_version: version,
+            detail: decision.detail.clone(),
+        }
+    }
+}
+
+const STREAM_TYPE: &[u8] = b"text/event-stream";
+
+fn too_large(length: usize, limit: usize) -> Refusal {
+    Refusal::new(Reason::BodyTooLarge, format!("{length} bytes are above the limit of {limit}"))
+}
+
+fn out_of_order() -> Refusal {
+    Refusal::new(Reason::HostFault, "the body came before its head or after the decision")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,348 @@
+//! The head of a request: what of it is judged before the body, and what the body is later held against.
+
+use crate::mirror::Mirrors;
+use crate::reason::{Reason, Refusal};
+
+/// Headers that ask a server to take another verb than the request line's.
+const METHOD_OVERRIDES: [&str; 3] = ["x-http-method", "x-http-method-override", "x-method-override"];
+
+/// A request line and its headers, read once.
+#[derive(Clone, Debug, Default)]
+pub struct RequestHead {
+    /// The verb.
+    pub verb: Verb,
+    /// `:path`, with its query.
+    pub target: String,
+    /// `:authority`.
+    pub authority: String,
+    /// The mirrored headers (MCP 2026-07-28, SEP-2243).
+    pub mirrors: Mirrors,
+    /// `x-request-id`, for replies and audit records.
+    pub request_id: Option<String>,
+    /// `traceparent` (W3C Trace Context), for audit records.
+    pub traceparent: Option<String>,
+    /// `mcp-session-id`, for audit records.
+    pub session: Option<String>,
+    content_type: Header,
+    content_encoding: Header,
+    content_length: Header,
+    upgrade: Header,
+    method_override: bool,
+    names_mcp: bool,
+}
+
+impl RequestHead {
+    /// Reads the headers of a request, pseudo-headers included, names in lower case.
+    pub fn read<'a>(headers: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
+        let mut head = Self::default();
+        for (name, value) in headers {
+            head.take(name, value);
+        }
+        head
+    }
+
+    fn take(&mut self, name: &str, value: &[u8]) {
+        match name {
+            ":method" => self.verb = Verb::read(value),
+            ":path" => self.target = lossy(value),
+            ":authority" => self.authority = lossy(value),
+            "content-type" => self.content_type.add(value),
+            "content-encoding" => self.content_encoding.add(value),
+            "content-length" => self.content_length.add(value),
+            "upgrade" => self.upgrade.add(value),
+            "x-request-id" => self.request_id = Some(lossy(value)),
+            "traceparent" => self.traceparent = Some(lossy(value)),
+            "last-event-id" => self.names_mcp = true,
+            _ if METHOD_OVERRIDES.contains(&name) => self.method_override = true,
+            _ if name.starts_with("mcp-") => self.take_mcp(name, value),
+            _ => {}
+        }
+    }
+
+    fn take_mcp(&mut self, name: &str, value: &[u8]) {
+        self.names_mcp = true;
+        match name {
+            "mcp-method" => self.mirrors.method.add(value),
+            "mcp-name" => self.mirrors.name.add(value),
+            "mcp-protocol-version" => self.mirrors.protocol_version.add(value),
+            "mcp-session-id" => self.session = Some(lossy(value)),
+            _ => {}
+        }
+    }
+
+    /// The path without its query.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
+    }
+
+    /// The trace id of `traceparent`: 32 lower-case hex digits between the first two dashes.
+    #[must_use]
+    pub fn trace_id(&self) -> Option<&str> {
+        let id = self.traceparent.as_deref()?.split('-').nth(1)?;
+        (id.len() == 32 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))).then_some(id)
+    }
+
+    /// Whether this is a message for a legacy HTTP+SSE endpoint (MCP 2024-11-05), whose clients never read the body
+    /// of the reply.
+    #[must_use]
+    pub fn is_legacy_message(&self) -> bool {
+        let query = self.target.split_once('?').map_or("", |(_, query)| query);
+        query.split('&').any(|pair| matches!(pair.split('=').next(), Some("session_id" | "sessionId")))
+    }
+
+    /// Whether a header shows that an MCP client is speaking, whatever the path.
+    #[must_use]
+    pub fn names_mcp(&self) -> bool {
+        self.names_mcp
+    }
+
+    /// Checks what every request must keep to, whatever its verb.
+    ///
+    /// # Errors
+    /// The request asks for another protocol or verb, or a header that must stand once stands twice.
+    pub fn check_common(&self) -> Result<(), Refusal> {
+        if self.method_override {
+            return Err(Refusal::new(Reason::MethodOverrideRefused, "a method override header is present"));
+        }
+        match &self.upgrade {
+            Header::Absent => {}
+            // Envoy strips the offer to speak HTTP/2 that a Java client makes; it is harmless.
+            Header::Once(value) if value.eq_ignore_ascii_case(b"h2c") => {}
+            header => return Err(Refusal::new(Reason::UpgradeRefused, format!("upgrade {}", header.show()))),
+        }
+        self.mirrors.check_single()
+    }
+
+    /// Checks the headers of a request that carries a message: JSON in UTF-8 without an encoding, not declared
+    /// longer than `max_body_bytes`.
+    ///
+    /// # Errors
+    /// One of these does not hold.
+    pub fn check_message(&self, max_body_bytes: usize) -> Result<(), Refusal> {
+        match &self.content_type {
+            Header::Once(value) if is_json(value) => {}
+            header => {
+                return Err(Refusal::new(Reason::ContentTypeUnsupported, format!("content-type {}", header.show())));
+            }
+        }
+        match &self.content_encoding {
+            Header::Absent => {}
+            Header::Once(value) if value.eq_ignore_ascii_case(b"identity") => {}
+            header => {
+                let detail = format!("content-encoding {}", header.show());
+                return Err(Refusal::new(Reason::ContentEncodingUnsupported, detail));
+            }
+        }
+        match self.content_length()? {
+            Some(length) if length > max_body_bytes as u64 => {
+                let detail = format!("content-length {length} is above the limit of {max_body_bytes} bytes");
+                Err(Refusal::new(Reason::BodyTooLarge, detail))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks that a whole body is as long as it was declared to be.
+    ///
+    /// # Errors
+    /// It is longer or shorter.
+    pub fn check_body_length(&self, length: usize) -> Result<(), Refusal> {
+        match self.content_length()? {
+            Some(declared) if declared != length as u64 => {
+                let detail = format!("content-length {declared}, body of {length} bytes");
+                Err(Refusal::new(Reason::ContentLengthMismatch, detail))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn content_length(&self) -> Result<Option<u64>, Refusal> {
+        let digits = match &self.content_length {
+            Header::Absent => return Ok(None),
+            Header::Once(value) if value.iter().all(u8::is_ascii_digit) => str::from_utf8(value).ok(),
+            _ => None,
+        };
+        match digits.and_then(|digits| digits.parse().ok()) {
+            Some(length) => Ok(Some(length)),
+            None => {
+                let detail = format!("content-length {}", self.content_length.show());
+                Err(Refusal::new(Reason::ContentLengthMismatch, detail))
+            }
+        }
+    }
+}
+
+/// The verb of a request (RFC 9110 calls it the method; here that word is MCP's).
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Verb {
+    /// Ends a session.
+    Delete,
+    /// Opens an event stream.
+    Get,
+    /// Only for exempt paths.
+    Head,
+    /// A browser's preflight.
+    Options,
+    /// Anything else, `CONNECT` among it.
+    #[default]
+    Other,
+    /// Carries a message.
+    Post,
+}
+
+impl Verb {
+    fn read(value: &[u8]) -> Self {
+        match value {
+            b"DELETE" => Self::Delete,
+            b"GET" => Self::Get,
+            b"HEAD" => Self::Head,
+            b"OPTIONS" => Self::Options,
+            b"POST" => Self::Post,
+            _ => Self::Other,
+        }
+    }
+
+    /// The verb as it stands in a request line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delete => "DELETE",
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Options => "OPTIONS",
+            Self::Other => "another verb",
+            Self::Post => "POST",
+        }
+    }
+}
+
+/// A header that may stand once.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Header {
+    /// It is not there.
+    #[default]
+    Absent,
+    /// Its one value.
+    Once(Vec<u8>),
+    /// It stands more than once; its first two values.
+    Repeated(Vec<u8>, Vec<u8>),
+}
+
+impl Header {
+    pub(crate) fn add(&mut self, value: &[u8]) {
+        *self = match std::mem::take(self) {
+            Self::Absent => Self::Once(value.to_vec()),
+            Self::Once(first) => Self::Repeated(first, value.to_vec()),
+            repeated @ Self::Repeated(..) => repeated,
+        };
+    }
+
+    /// The header as a detail of a refusal shows it.
+    pub(crate) fn show(&self) -> String {
+        match self {
+            Self::Absent => "is absent".to_owned(),
+            Self::Once(value) => format!("is `{}`", lossy(value)),
+            Self::Repeated(first, second) => format!("stands twice: `{}` and `{}`", lossy(first), lossy(second)),
+        }
+    }
+}
+
+/// Whether a media type is `application/json`, at most with `charset=utf-8` (RFC 9110, section 8.3.1).
+fn is_json(value: &[u8]) -> bool {
+    let Ok(value) = str::from_utf8(value) else {
+        return false;
+    };
+    let mut parts = value.split(';').map(|part| part.trim_matches([' ', '\t']));
+    if !parts.next().is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json")) {
+        return false;
+    }
+    let charset = parts.next().is_none_or(|parameter| {
+        parameter.split_once('=').is_some_and(|(name, value)| {
+            let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
+            name.eq_ignore_ascii_case("charset") && value.eq_ignore_ascii_case("utf-8")
+        })
+    });
+    charset && parts.next().is_none()
+}
+
+fn lossy(value: &[u8]) -> String {
+    String::from_utf8_lossy(value).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(headers: &[(&str, &str)]) -> RequestHead {
+        RequestHead::read(headers.iter().map(|&(name, value)| (name, value.as_bytes())))
+    }
+
+    #[test]
+    fn only_json_in_utf_8_is_json() {
+        for good in [
+            "application/json",
+            "Application/JSON; charset=utf-8",
+            "application/json;charset=UTF-8",
+            "application/json ; Charset=\"utf-8\"",
+        ] {
+            assert!(is_json(good.as_bytes()), "{good}");
+        }
+        for bad in [
+            "",
+            "text/json",
+            "application/json,application/json",
+            "application/json; charset=utf-7",
+            "application/json; charset=utf-16",
+            "application/json; charset=\"utf-8",
+            "application/json; charset=utf-8; charset=utf-7",
+            "application/json; version=1",
+            "application/json; charset",
+            "application/json;",
+            "application/json-rpc",
+            "application/problem+json",
+        ] {
+            assert!(!is_json(bad.as_bytes()), "{bad}");
+        }
+        assert!(!is_json(b"application/json\xff"));
+    }
+
+    #[test]
+    fn declared_lengths_are_digits_and_must_hold() {
+        let json = ("content-type", "application/json");
+        for (length, reason) in [("5", None), ("1000001", Some(Reason::BodyTooLarge))] {
+            let outcome = head(&[json, ("content-length", length)]).check_message(1_000_000);
+            assert_eq!(outcome.err().map(|refusal| refusal.reason), reason);
+        }
+        for length in ["", "+5", "-1", "0x5", "5 ", "99999999999999999999"] {
+            let outcome = head(&[json, ("content-length", length)]).check_message(1_000_000);
+            assert_eq!(outcome.map_err(|refusal| refusal.reason), Err(Reason::ContentLengthMismatch), "{length}");
+        }
+        let declared = head(&[("content-length", "5")]);
+        assert_eq!(declared.check_body_length(5), Ok(()));
+        assert_eq!(declared.check_body_length(4).map_err(|r| r.reason), Err(Reason::ContentLengthMismatch));
+        assert_eq!(head(&[]).check_body_length(4), Ok(()));
+    }
+
+    #[test]
+    fn legacy_message_endpoints_are_known_by_their_query() {
+        for (path, legacy) in [
+            ("/messages/?session_id=1", true),
+            ("/messages?x=1&sessionId=1", true),
+            ("/messages?session_id", true),
+            ("/mcp", false),
+            ("/mcp?mysession_id=1", false),
+            ("/session_id=1", false),
+        ] {
+            assert_eq!(head(&[(":path", path)]).is_legacy_message(), legacy, "{path}");
+        }
+    }
+
+    #[test]
+    fn only_a_well_formed_trace_id_is_taken() {
+        let id = "0af7651916cd43dd8448eb211c80319c";
+        let traceparent = format!("00-{id}-b7ad6b7169203331-01");
+        assert_eq!(head(&[("traceparent", &traceparent)]).trace_id(), Some(id));
+        assert_eq!(head(&[("traceparent", "00-\"-x")]).trace_id(), None);
+    }
+}

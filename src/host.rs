@@ -1,0 +1,98 @@
+//! The proxy's side: reads what the engine needs, does what it says, decides nothing.
+//!
+//! [`Host`] is all that the adapter needs of a proxy. `abi` is the proxy-wasm one, and the only place with unsafe
+//! code; another host, such as an Envoy dynamic module or a test's own, implements the same trait.
+
+use std::time::Duration;
+
+mod headers;
+mod peer;
+mod plugin;
+mod stream;
+
+#[cfg(target_arch = "wasm32")]
+mod abi;
+#[cfg(target_arch = "wasm32")]
+mod start;
+
+pub use headers::HeaderBlock;
+pub use peer::Peers;
+pub use plugin::Plugin;
+pub use stream::{Flow, Stream};
+
+/// What a proxy answers and does. No call panics; a proxy that refuses one is a [`HostError`].
+pub trait Host {
+    /// The value of an attribute, or none if the proxy does not have it.
+    ///
+    /// # Errors
+    /// The proxy refuses the call.
+    fn property(&self, path: &[&str]) -> Result<Option<Vec<u8>>, HostError>;
+
+    /// Sets a filter state object of this stream.
+    ///
+    /// # Errors
+    /// The proxy refuses the call.
+    fn set_property(&self, name: &str, value: &[u8]) -> Result<(), HostError>;
+
+    /// The plugin's configuration.
+    ///
+    /// # Errors
+    /// The proxy refuses the call.
+    fn configuration(&self, length: usize) -> Result<Vec<u8>, HostError>;
+
+    /// All request headers.
+    ///
+    /// # Errors
+    /// The proxy refuses the call, or answers with something else than a header block.
+    fn request_headers(&self) -> Result<HeaderBlock, HostError>;
+
+    /// The first value of a response header.
+    ///
+    /// # Errors
+    /// The proxy refuses the call.
+    fn response_header(&self, name: &str) -> Result<Option<Vec<u8>>, HostError>;
+
+    /// The first `length` bytes of the buffered request body, or fewer if it is shorter.
+    ///
+    /// # Errors
+    /// The proxy refuses the call.
+    fn request_body(&self, length: usize) -> Result<Vec<u8>, HostError>;
+
+    /// Answers the request in the server's place.
+    ///
+    /// # Errors
+    /// The proxy refuses the call.
+    fn reply(&self, status: u16, headers: &[(&str, &str)], body: &[u8]) -> Result<(), HostError>;
+
+    /// Ends the request without an answer.
+    ///
+    /// # Errors
+    /// The proxy refuses the call.
+    fn reset(&self) -> Result<(), HostError>;
+
+    /// Time since the Unix epoch, or none if the clock cannot be read.
+    fn now(&self) -> Option<Duration>;
+
+    /// Writes a line to the proxy's log.
+    fn log(&self, level: Level, line: &str);
+}
+
+/// A proxy that refused a call.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct HostError {
+    /// The call.
+    pub call: &'static str,
+    /// What the proxy returned (proxy-wasm ABI 0.2.1, `proxy_status_t`).
+    pub status: u32,
+}
+
+/// How much a log line matters.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Level {
+    /// The plugin cannot do its work.
+    Error,
+    /// The normal course.
+    Info,
+    /// Something to look at.
+    Warn,
+}

@@ -1,0 +1,91 @@
+//! One configured plugin in one worker: the compiled policy, and what outlives a request.
+
+use std::rc::Rc;
+
+use super::stream::Stream;
+use super::{Host, Level, Peers};
+use crate::audit::Stamp;
+use crate::config::{Config, Faults};
+use crate::policy::Policy;
+
+/// What all streams of one plugin share.
+#[derive(Debug)]
+pub struct Plugin {
+    policy: Rc<Policy>,
+    peers: Rc<Peers>,
+    place: Rc<Place>,
+}
+
+/// Where the proxy stands, for audit records.
+#[derive(Debug, Default)]
+pub(super) struct Place {
+    workload: Option<String>,
+    namespace: Option<String>,
+}
+
+impl Place {
+    fn read(host: &impl Host) -> Self {
+        let metadata = |key| {
+            let value = host.property(&["node", "metadata", key]).ok().flatten()?;
+            String::from_utf8(value).ok().filter(|value| !value.is_empty())
+        };
+        Self { workload: metadata("WORKLOAD_NAME"), namespace: metadata("NAMESPACE") }
+    }
+
+    pub(super) fn stamp(&self, host: &impl Host) -> Stamp<'_> {
+        Stamp { time: host.now(), workload: self.workload.as_deref(), namespace: self.namespace.as_deref() }
+    }
+}
+
+impl Default for Plugin {
+    /// A plugin without a configuration refuses everybody.
+    fn default() -> Self {
+        let policy = Rc::new(Policy::compile(Config::default()));
+        Self { policy, peers: Rc::default(), place: Rc::default() }
+    }
+}
+
+impl Plugin {
+    /// Takes a new configuration, whole or not at all, and says in the log what came of it.
+    pub fn configure(&mut self, host: &impl Host, length: usize) -> bool {
+        let text = match host.configuration(length) {
+            Ok(text) => text,
+            Err(error) => {
+                host.log(Level::Error, &format!("mcp_toolgate: cannot read the configuration: {error:?}"));
+                return false;
+            }
+        };
+        match Policy::from_json(&text) {
+            Ok(policy) => {
+                announce(host, &policy);
+                self.policy = Rc::new(policy);
+                self.place = Rc::new(Place::read(host));
+                true
+            }
+            Err(faults) => {
+                host.log(Level::Error, &rejection(&faults));
+                false
+            }
+        }
+    }
+
+    /// A new stream; it keeps today's policy to its end.
+    pub fn stream<H: Host>(&self, host: H) -> Stream<H> {
+        Stream::new(host, Rc::clone(&self.policy), Rc::clone(&self.peers), Rc::clone(&self.place))
+    }
+}
+
+fn announce(host: &impl Host, policy: &Policy) {
+    let (entries, grants) = (policy.entry_count(), policy.grant_count());
+    let line = format!("mcp_toolgate: policy {} with {entries} callers and {grants} grants", policy.hash());
+    if grants == 0 {
+        host.log(Level::Warn, &format!("{line}: it grants nothing, every request is refused"));
+    } else {
+        host.log(Level::Info, &line);
+    }
+}
+
+fn rejection(faults: &Faults) -> String {
+    let count = faults.0.len();
+    format!("mcp_toolgate: configuration rejected, {count} fault{}: {faults}", if count == 1 { "" } else { "s" })
+}

@@ -1,0 +1,181 @@
+//! One HTTP stream: callbacks in, host calls out.
+
+use std::rc::Rc;
+
+use super::plugin::Place;
+use super::{Host, Level, Peers};
+use crate::audit::AuditRecord;
+use crate::decision::Verdict;
+use crate::exchange::{Exchange, Step, Turn};
+use crate::head::RequestHead;
+use crate::policy::Policy;
+use crate::reply::Reply;
+
+/// Whether the proxy goes on with a request or response.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Flow {
+    /// On to the next filter.
+    Continue,
+    /// Nothing moves, and what has come is kept.
+    Pause,
+}
+
+/// One HTTP stream of a host.
+#[derive(Debug)]
+pub struct Stream<H> {
+    host: H,
+    policy: Rc<Policy>,
+    peers: Rc<Peers>,
+    place: Rc<Place>,
+    exchange: Exchange,
+    body_length: usize,
+}
+
+impl<H: Host> Stream<H> {
+    pub(super) fn new(host: H, policy: Rc<Policy>, peers: Rc<Peers>, place: Rc<Place>) -> Self {
+        let exchange = Exchange::new(Rc::clone(&policy));
+        Self { host, policy, peers, place, exchange, body_length: 0 }
+    }
+
+    /// The request's head has come.
+    pub fn on_request_headers(&mut self, end: bool) -> Flow {
+        if let Some(settled) = self.settled() {
+            return settled;
+        }
+        let turn = match self.host.request_headers() {
+            Ok(block) => {
+                let head = RequestHead::read(block.pairs());
+                let (host, peers) = (&self.host, &self.peers);
+                self.exchange.request_head(head, |policy| peers.principal(host, policy), end)
+            }
+            Err(error) => self.exchange.host_fault(error.call),
+        };
+        match self.perform(turn) {
+            Some(Held::Body) => Flow::Continue,
+            Some(Held::All) => Flow::Pause,
+            None => self.settled().unwrap_or(Flow::Pause),
+        }
+    }
+
+    /// More of the request's body has come: `length` bytes wait in all.
+    pub fn on_request_body(&mut self, length: usize, end: bool) -> Flow {
+        if let Some(settled) = self.settled() {
+            return settled;
+        }
+        self.body_length = length;
+        if end {
+            return self.judge_body();
+        }
+        let turn = self.exchange.request_body_grows(length);
+        self.perform(turn);
+        self.settled().unwrap_or(Flow::Pause)
+    }
+
+    /// The request ends by trailers.
+    pub fn on_request_trailers(&mut self) -> Flow {
+        self.settled().unwrap_or_else(|| self.judge_body())
+    }
+
+    /// The response's head has come.
+    pub fn on_response_headers(&mut self) -> Flow {
+        if !self.exchange.watches_response() {
+            return Flow::Continue;
+        }
+        let turn = match self.host.response_header("content-type") {
+            Ok(content_type) => self.exchange.response_head(content_type.as_deref()),
+            Err(error) => Some(self.exchange.host_fault(error.call)),
+        };
+        match turn {
+            None => Flow::Continue,
+            Some(turn) => {
+                self.perform(turn);
+                Flow::Pause
+            }
+        }
+    }
+
+    /// The stream is over.
+    pub fn on_end(&mut self) {
+        if let Some(record) = self.exchange.end() {
+            self.publish(&record);
+        }
+    }
+
+    fn judge_body(&mut self) -> Flow {
+        let turn = match self.host.request_body(self.body_length) {
+            Ok(body) if body.len() == self.body_length => self.exchange.request_body(&body),
+            Ok(_) => self.exchange.host_fault("the proxy handed out less of the body than it announced"),
+            Err(error) => self.exchange.host_fault(error.call),
+        };
+        self.perform(turn);
+        self.settled().unwrap_or(Flow::Pause)
+    }
+
+    /// What a callback after the decision gets.
+    fn settled(&self) -> Option<Flow> {
+        if self.exchange.is_forwarded() {
+            Some(Flow::Continue)
+        } else if self.exchange.is_replied() {
+            Some(Flow::Pause)
+        } else {
+            None
+        }
+    }
+
+    fn perform(&self, turn: Turn) -> Option<Held> {
+        if let Some(record) = &turn.record {
+            self.publish(record);
+        }
+        match turn.step {
+            Step::HoldAll => Some(Held::All),
+            Step::HoldBody => Some(Held::Body),
+            // The permit ends here: what it proves is that this place was reached by a decision.
+            Step::Forward(_permit) => None,
+            Step::Reply(reply) => {
+                self.reply(&reply);
+                None
+            }
+        }
+    }
+
+    /// Sends a reply; where the proxy refuses even that, the stream is reset rather than left waiting.
+    fn reply(&self, reply: &Reply) {
+        let mut headers = vec![("content-type", "application/json")];
+        headers.extend(reply.allow.as_deref().map(|allow| ("allow", allow)));
+        if let Err(error) = self.host.reply(reply.status, &headers, reply.body.as_bytes()) {
+            self.host.log(Level::Error, &format!("mcp_toolgate: cannot reply, the stream is reset: {error:?}"));
+            let _ = self.host.reset();
+        }
+    }
+
+    /// Puts a record into the log and the stream's filter state. A proxy that refuses either changes no decision.
+    fn publish(&self, record: &AuditRecord) {
+        let line = record.to_json(&self.place.stamp(&self.host));
+        let audit = self.policy.audit();
+        match record.verdict {
+            Verdict::Allow if audit.allow => self.host.log(Level::Info, &line),
+            Verdict::Deny if audit.deny => self.host.log(Level::Warn, &line),
+            Verdict::Allow | Verdict::Deny => {}
+        }
+        let facts = [
+            ("mcp_toolgate", Some(line.as_str())),
+            ("mcp_toolgate_caller", record.caller.as_deref()),
+            ("mcp_toolgate_method", record.method.as_deref()),
+            ("mcp_toolgate_tool", record.tool()),
+            ("mcp_toolgate_verdict", Some(record.verdict.as_str())),
+            ("mcp_toolgate_reason", Some(record.reason.code())),
+        ];
+        for (name, value) in facts {
+            if let Some(value) = value {
+                let _ = self.host.set_property(name, value.as_bytes());
+            }
+        }
+    }
+}
+
+/// How much of an undecided request waits here.
+#[derive(Clone, Copy)]
+enum Held {
+    All,
+    Body,
+}

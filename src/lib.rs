@@ -1,0 +1,38 @@
+//! Per-tool authorization for MCP (Model Context Protocol) servers, as a proxy-wasm HTTP filter for Envoy and Istio,
+//! and as the command-line tool `toolgate` on the same engine.
+//!
+//! The way of a request, module by module:
+//!
+//! 1. [`head`] reads the request's headers, [`certificate`], [`identity`] and [`principal`] say who calls.
+//! 2. [`json`] and [`message`] read the body in one way or not at all; [`mirror`] holds the headers against it.
+//! 3. [`call`] says what is asked for, and [`decision`] judges it by the [`policy`] that [`config`] was compiled to.
+//! 4. [`exchange`] is the state machine around all this; [`reply`] is what a refused caller gets, [`audit`] what the
+//!    operator gets, [`reason`] the vocabulary of both.
+//!
+//! All of it is pure: bytes in, a decision out. Only `host` (the proxy) and `cli` (the command line) speak to the
+//! world.
+
+#![deny(unsafe_code)]
+
+pub mod audit;
+pub mod call;
+pub mod certificate;
+pub mod config;
+pub mod decision;
+pub mod exchange;
+pub mod glob;
+pub mod head;
+mod hex;
+pub mod host;
+pub mod identity;
+pub mod json;
+pub mod message;
+pub mod mirror;
+mod order;
+pub mod policy;
+pub mod principal;
+pub mod reason;
+pub mod reply;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub mod cli;

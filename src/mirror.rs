@@ -1,0 +1,163 @@
+//! Mirrored headers (MCP 2026-07-28, SEP-2243): `Mcp-Method`, `Mcp-Name` and `MCP-Protocol-Version` repeat what the
+//! body says. They never decide an allow; where they are there, they must agree with the body, at every version.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::head::Header;
+use crate::message::{Field, Message};
+use crate::reason::{Reason, Refusal};
+
+/// The mirrored headers of a request.
+#[derive(Clone, Debug, Default)]
+pub struct Mirrors {
+    /// `Mcp-Method`: the method.
+    pub method: Header,
+    /// `Mcp-Name`: the tool, prompt, resource or task, possibly in base64.
+    pub name: Header,
+    /// `MCP-Protocol-Version`: the version, as in `params._meta`.
+    pub protocol_version: Header,
+}
+
+impl Mirrors {
+    /// Checks that each header stands at most once.
+    ///
+    /// # Errors
+    /// One stands more than once.
+    pub fn check_single(&self) -> Result<(), Refusal> {
+        for (name, header) in self.named() {
+            if let Header::Repeated(..) = header {
+                return Err(Refusal::new(Reason::HeaderRepeated, format!("{name} {}", header.show())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that no header mirrors a body that is not there.
+    ///
+    /// # Errors
+    /// `Mcp-Method` or `Mcp-Name` is there.
+    pub fn check_unused(&self) -> Result<(), Refusal> {
+        self.unexpected("Mcp-Method", &self.method, "no request in the body")?;
+        self.unexpected("Mcp-Name", &self.name, "no request in the body")
+    }
+
+    /// Checks that the headers agree with a message.
+    ///
+    /// # Errors
+    /// One disagrees, is unreadable, or has nothing to mirror.
+    pub fn check_message(&self, message: &Message<'_>) -> Result<(), Refusal> {
+        let Some(method) = message.method() else {
+            return self.check_unused();
+        };
+        if let Header::Once(value) = &self.method
+            && value != method.as_bytes()
+        {
+            return Err(mismatch("Mcp-Method", value, method));
+        }
+        self.check_name(message, method)?;
+        self.check_version(message, method)
+    }
+
+    fn check_name(&self, message: &Message<'_>, method: &str) -> Result<(), Refusal> {
+        let Some(params) = message.params() else {
+            return self.unexpected("Mcp-Name", &self.name, method);
+        };
+        let mirrored = match method {
+            "tools/call" | "prompts/get" => &params.name,
+            "resources/read" => &params.uri,
+            "tasks/get" | "tasks/update" | "tasks/cancel" => &params.task_id,
+            _ => return self.unexpected("Mcp-Name", &self.name, method),
+        };
+        match (self.name()?, mirrored) {
+            (Some(header), Field::Text(body)) if header != *body => Err(mismatch("Mcp-Name", header.as_bytes(), body)),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_version(&self, message: &Message<'_>, method: &str) -> Result<(), Refusal> {
+        let Some(Field::Text(body)) = message.params().map(|params| &params.protocol_version) else {
+            return Ok(());
+        };
+        match &self.protocol_version {
+            // `initialize` proposes a version; the header comes after it.
+            Header::Once(value) if value != body.as_bytes() && method != "initialize" => {
+                Err(mismatch("MCP-Protocol-Version", value, body))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What `Mcp-Method` and `Mcp-Name` say, where both are there and readable.
+    #[must_use]
+    pub fn preview(&self) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
+        let Header::Once(method) = &self.method else {
+            return None;
+        };
+        let name = self.name().ok()??;
+        Some((Cow::Borrowed(str::from_utf8(method).ok()?), name))
+    }
+
+    /// `Mcp-Name` without its sentinel.
+    fn name(&self) -> Result<Option<Cow<'_, str>>, Refusal> {
+        match &self.name {
+            Header::Once(value) => unseal(value)
+                .map(Some)
+                .ok_or_else(|| Refusal::new(Reason::HeaderMalformed, format!("Mcp-Name {}", self.name.show()))),
+            Header::Absent | Header::Repeated(..) => Ok(None),
+        }
+    }
+
+    fn unexpected(&self, name: &str, header: &Header, beside: &str) -> Result<(), Refusal> {
+        if *header == Header::Absent {
+            return Ok(());
+        }
+        Err(Refusal::new(Reason::HeaderUnexpected, format!("{name} {}, beside `{beside}`", header.show())))
+    }
+
+    fn named(&self) -> [(&'static str, &Header); 3] {
+        [("Mcp-Method", &self.method), ("Mcp-Name", &self.name), ("MCP-Protocol-Version", &self.protocol_version)]
+    }
+}
+
+/// Decodes `=?base64?…?=`; any other value stands for itself (SEP-2243, value encoding).
+fn unseal(value: &[u8]) -> Option<Cow<'_, str>> {
+    let sealed = value.strip_prefix(b"=?base64?").and_then(|value| value.strip_suffix(b"?="));
+    match sealed {
+        None => str::from_utf8(value).ok().map(Cow::Borrowed),
+        Some(sealed) => String::from_utf8(STANDARD.decode(sealed).ok()?).ok().map(Cow::Owned),
+    }
+}
+
+fn mismatch(name: &str, header: &[u8], body: &str) -> Refusal {
+    let header = String::from_utf8_lossy(header);
+    Refusal::new(Reason::HeaderMismatch, format!("{name} is `{header}`, the body says `{body}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sentinel_is_decoded_exactly_or_not_at_all() {
+        for (value, text) in [
+            ("get_weather", Some("get_weather")),
+            ("=?base64?Z2V0?=", Some("get")),
+            ("=?base64?w6k=?=", Some("é")),
+            ("=?base64??=", Some("")),
+            ("=?BASE64?Z2V0?=", Some("=?BASE64?Z2V0?=")),
+            ("=?base64?Z2V0", Some("=?base64?Z2V0")),
+            ("=?base64?Z2V0=?=", None),
+            ("=?base64?Z2V1?", Some("=?base64?Z2V1?")),
+            ("=?base64?Z2 V0?=", None),
+            ("=?base64?_-__?=", None),
+            ("=?base64?/w==?=", None),
+            ("=?base64?Zh==?=", None),
+        ] {
+            assert_eq!(unseal(value.as_bytes()).as_deref(), text, "{value}");
+        }
+        assert_eq!(unseal(b"\xff"), None);
+    }
+}

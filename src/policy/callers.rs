@@ -1,0 +1,80 @@
+//! Which entries match a caller: a tree over path segments, so that the cost follows the caller, not the policy.
+
+use std::collections::BTreeMap;
+
+use super::pattern::{CallerPattern, Segment};
+use crate::glob::Glob;
+use crate::identity::SpiffeId;
+
+/// All caller patterns, by trust domain.
+#[derive(Debug, Default)]
+pub(super) struct Callers {
+    trust_domains: BTreeMap<Box<str>, Level>,
+}
+
+/// What may follow a run of segments.
+#[derive(Debug, Default)]
+struct Level {
+    literals: BTreeMap<Box<str>, Level>,
+    globs: Vec<(Glob, Level)>,
+    /// Entries whose pattern ends here.
+    ending: Vec<usize>,
+    /// Entries whose pattern ends here in `**`.
+    below: Vec<usize>,
+}
+
+impl Callers {
+    /// Indexes patterns by their position.
+    pub(super) fn index<'a>(patterns: impl Iterator<Item = &'a CallerPattern>) -> Self {
+        let mut callers = Self::default();
+        for (index, pattern) in patterns.enumerate() {
+            let level = callers.trust_domains.entry(pattern.trust_domain().into()).or_default();
+            level.insert(pattern, index);
+        }
+        callers
+    }
+
+    /// The positions of all patterns that match, in ascending order.
+    pub(super) fn matching(&self, caller: &SpiffeId) -> Vec<usize> {
+        let mut found = Vec::new();
+        let mut levels: Vec<&Level> = self.trust_domains.get(caller.trust_domain()).into_iter().collect();
+        for segment in caller.segments() {
+            let mut next = Vec::new();
+            for level in levels {
+                found.extend(&level.below);
+                next.extend(level.literals.get(segment));
+                next.extend(level.globs.iter().filter(|(glob, _)| glob.matches(segment)).map(|(_, level)| level));
+            }
+            levels = next;
+        }
+        found.extend(levels.iter().flat_map(|level| &level.ending));
+        found.sort_unstable();
+        found
+    }
+}
+
+impl Level {
+    fn insert(&mut self, pattern: &CallerPattern, index: usize) {
+        let mut level = self;
+        for segment in pattern.segments() {
+            level = match segment {
+                Segment::Literal(text) => level.literals.entry(text.into()).or_default(),
+                Segment::Glob(text) => level.glob(text),
+                Segment::Rest => {
+                    level.below.push(index);
+                    return;
+                }
+            };
+        }
+        level.ending.push(index);
+    }
+
+    fn glob(&mut self, text: &str) -> &mut Self {
+        let at = self.globs.iter().position(|(glob, _)| glob.as_str() == text).unwrap_or(self.globs.len());
+        if at == self.globs.len() {
+            self.globs.push((Glob::new(text), Self::default()));
+        }
+        #[expect(clippy::indexing_slicing, reason = "`at` was found or pushed just above")]
+        &mut self.globs[at].1
+    }
+}
