@@ -3,6 +3,8 @@
 //! The SDK exports every callback that proxy-wasm knows, and a proxy calls each that is exported, for each request
 //! and each piece of a body. A callback that does nothing still costs a way into the module and back.
 
+#![allow(clippy::print_stdout, reason = "a command prints")]
+
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -49,8 +51,12 @@ fn finish(input: &Path, output: &Path) -> Result<usize, String> {
             return Err(format!("{}: has no export `{wanted}`", input.display()));
         }
     }
-    let unused: Vec<_> =
-        module.exports.iter().filter(|export| !EXPORTS.contains(&export.name.as_str())).map(|export| export.id()).collect();
+    let unused: Vec<_> = module
+        .exports
+        .iter()
+        .filter(|export| !EXPORTS.contains(&export.name.as_str()))
+        .map(walrus::Export::id)
+        .collect();
     for id in unused {
         module.exports.delete(id);
     }

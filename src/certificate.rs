@@ -19,9 +19,9 @@ mod tag {
     pub(super) const OCTET_STRING: u8 = 0x04;
     pub(super) const OBJECT_IDENTIFIER: u8 = 0x06;
     pub(super) const SEQUENCE: u8 = 0x30;
-    /// `[3] EXPLICIT Extensions` in a TBSCertificate (RFC 5280, section 4.1).
+    /// `[3] EXPLICIT Extensions` in a `TBSCertificate` (RFC 5280, section 4.1).
     pub(super) const EXTENSIONS: u8 = 0xa3;
-    /// `[6] IMPLICIT IA5String`, a `uniformResourceIdentifier` among the GeneralNames.
+    /// `[6] IMPLICIT IA5String`, a `uniformResourceIdentifier` among the `GeneralNames`.
     pub(super) const URI: u8 = 0x86;
 }
 
@@ -61,7 +61,7 @@ pub fn uri_sans_of_der(der: &[u8]) -> Result<Vec<String>, CertificateError> {
     Ok(sans.unwrap_or_default())
 }
 
-/// The GeneralNames of an extension, if it is `subjectAltName`.
+/// The `GeneralNames` of an extension, if it is `subjectAltName`.
 fn subject_alt_name(extension: &[u8]) -> Result<Option<&[u8]>, CertificateError> {
     let mut fields = Der(extension);
     if fields.expect(tag::OBJECT_IDENTIFIER)? != SUBJECT_ALT_NAME {

@@ -82,19 +82,16 @@ impl Exchange {
             return self.decided(decision, None, None, Forwarded::Exempt);
         }
         self.principal = peer(&policy);
+        if let Err(refusal) = self.judge_head(&policy, end) {
+            return self.refuse(refusal);
+        }
         let call = Call::bodiless(self.head.verb);
-        let refused = match self.judge_head(&policy, end) {
-            Err(refusal) => Decision::from(refusal),
-            Ok(()) => {
-                let decision = decide(&policy, &self.principal, &call);
-                match (decision.verdict(), self.head.verb) {
-                    (Verdict::Allow, Verb::Post) => return self.hold(&policy),
-                    _ => decision,
-                }
-            }
-        };
-        let call = (self.head.verb != Verb::Post).then_some(&call);
-        self.decided(refused, call, None, Forwarded::Judged)
+        let decision = decide(&policy, &self.principal, &call);
+        match (self.head.verb, decision.verdict()) {
+            (Verb::Post, Verdict::Allow) => self.hold(&policy),
+            (Verb::Post, Verdict::Deny) => self.decided(decision, None, None, Forwarded::Judged),
+            _ => self.decided(decision, Some(&call), None, Forwarded::Judged),
+        }
     }
 
     /// Takes notice of how long the body has grown. The host calls this for every piece that is not the last.

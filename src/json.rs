@@ -5,9 +5,12 @@
 //! control characters, surrogate pairs and depth hold for skipped values as well.
 
 use std::borrow::Cow;
-use std::fmt;
 
+mod error;
+mod scan;
 pub(crate) mod write;
+
+pub use error::{JsonError, JsonErrorKind};
 
 /// Largest nesting that [`Reader`] can be asked to allow, in levels.
 pub const MAX_DEPTH: u32 = 128;
@@ -63,7 +66,7 @@ impl<'a> Reader<'a> {
         self.skip_white_space();
         self.expect(b'{')?;
         self.descend()?;
-        Ok(Members { started: false })
+        Ok(Members::default())
     }
 
     /// The next key of the object, unescaped, or none at its end. The caller reads or skips the value before it
@@ -75,6 +78,8 @@ impl<'a> Reader<'a> {
         if self.at_end_of(b'}', &mut members.started)? {
             return Ok(None);
         }
+        self.skip_white_space();
+        members.key_at = self.at;
         let key = self.string()?;
         self.skip_white_space();
         self.expect(b':')?;
@@ -89,7 +94,7 @@ impl<'a> Reader<'a> {
         self.skip_white_space();
         self.expect(b'[')?;
         self.descend()?;
-        Ok(Members { started: false })
+        Ok(Members::default())
     }
 
     /// Whether another item of the array follows. The caller reads or skips it before it asks again.
@@ -151,192 +156,6 @@ impl<'a> Reader<'a> {
             None => Ok(()),
             Some(_) => Err(self.error(JsonErrorKind::TrailingBytes)),
         }
-    }
-
-    /// Passes over one value without recursion: the kinds of the open containers are the bits of `objects`.
-    fn skip_value(&mut self) -> Result<(), JsonError> {
-        let base = self.depth;
-        let mut objects: u128 = 0;
-        loop {
-            self.skip_white_space();
-            match self.peek() {
-                Some(open @ (b'{' | b'[')) => {
-                    self.at += 1;
-                    self.descend()?;
-                    objects = (objects << 1) | u128::from(open == b'{');
-                    self.skip_white_space();
-                    if self.peek() == Some(closing(objects)) {
-                        self.at += 1;
-                        self.depth -= 1;
-                        objects >>= 1;
-                    } else {
-                        if open == b'{' {
-                            self.skip_key()?;
-                        }
-                        continue;
-                    }
-                }
-                _ => self.skip_scalar()?,
-            }
-            while self.depth > base {
-                self.skip_white_space();
-                match self.peek() {
-                    Some(b',') => {
-                        self.at += 1;
-                        if objects & 1 == 1 {
-                            self.skip_key()?;
-                        }
-                        break;
-                    }
-                    Some(byte) if byte == closing(objects) => {
-                        self.at += 1;
-                        self.depth -= 1;
-                        objects >>= 1;
-                    }
-                    _ => return Err(self.unexpected()),
-                }
-            }
-            if self.depth == base {
-                return Ok(());
-            }
-        }
-    }
-
-    fn skip_key(&mut self) -> Result<(), JsonError> {
-        self.skip_white_space();
-        self.skip_string()?;
-        self.skip_white_space();
-        self.expect(b':')
-    }
-
-    fn skip_scalar(&mut self) -> Result<(), JsonError> {
-        match self.peek() {
-            Some(b'"') => self.skip_string(),
-            Some(b'-' | b'0'..=b'9') => self.skip_number(),
-            Some(b't') => self.skip_word("true"),
-            Some(b'f') => self.skip_word("false"),
-            Some(b'n') => self.skip_word("null"),
-            _ => Err(self.unexpected()),
-        }
-    }
-
-    fn skip_string(&mut self) -> Result<(), JsonError> {
-        self.expect(b'"')?;
-        loop {
-            self.skip_plain();
-            match self.peek() {
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(());
-                }
-                Some(b'\\') => {
-                    self.escape()?;
-                }
-                _ => return Err(self.bad_string()),
-            }
-        }
-    }
-
-    /// Passes over a number; only its grammar is judged, never its size (RFC 8259, section 6).
-    fn skip_number(&mut self) -> Result<(), JsonError> {
-        if self.peek() == Some(b'-') {
-            self.at += 1;
-        }
-        if self.peek() == Some(b'0') {
-            self.at += 1;
-        } else {
-            self.skip_digits()?;
-        }
-        if self.peek() == Some(b'.') {
-            self.at += 1;
-            self.skip_digits()?;
-        }
-        if matches!(self.peek(), Some(b'e' | b'E')) {
-            self.at += 1;
-            if matches!(self.peek(), Some(b'+' | b'-')) {
-                self.at += 1;
-            }
-            self.skip_digits()?;
-        }
-        Ok(())
-    }
-
-    fn skip_digits(&mut self) -> Result<(), JsonError> {
-        let start = self.at;
-        while matches!(self.peek(), Some(b'0'..=b'9')) {
-            self.at += 1;
-        }
-        if self.at == start { Err(self.unexpected()) } else { Ok(()) }
-    }
-
-    fn skip_word(&mut self, word: &str) -> Result<(), JsonError> {
-        for byte in word.bytes() {
-            self.expect(byte)?;
-        }
-        Ok(())
-    }
-
-    /// Moves to the next quote, backslash or control character, eight bytes at a time.
-    fn skip_plain(&mut self) {
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        let (chunks, _) = rest.as_chunks::<8>();
-        for chunk in chunks {
-            let special = special_bytes(u64::from_le_bytes(*chunk));
-            if special != 0 {
-                self.at += (special.trailing_zeros() / 8) as usize;
-                return;
-            }
-            self.at += 8;
-        }
-        while self.peek().is_some_and(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
-            self.at += 1;
-        }
-    }
-
-    /// Reads an escape sequence, from its backslash on (RFC 8259, section 7).
-    fn escape(&mut self) -> Result<char, JsonError> {
-        let start = self.at;
-        self.at += 1;
-        let byte = self.peek().ok_or_else(|| self.unexpected())?;
-        self.at += 1;
-        match byte {
-            b'"' | b'\\' | b'/' => Ok(char::from(byte)),
-            b'b' => Ok('\u{8}'),
-            b'f' => Ok('\u{c}'),
-            b'n' => Ok('\n'),
-            b'r' => Ok('\r'),
-            b't' => Ok('\t'),
-            b'u' => self.unicode_escape(start),
-            _ => Err(JsonError::new(start, JsonErrorKind::Escape)),
-        }
-    }
-
-    fn unicode_escape(&mut self, start: usize) -> Result<char, JsonError> {
-        let lone = JsonError::new(start, JsonErrorKind::LoneSurrogate);
-        let first = self.hex4(start)?;
-        if !(0xD800..0xE000).contains(&first) {
-            return char::from_u32(first).ok_or(lone);
-        }
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        if first >= 0xDC00 || !rest.starts_with(b"\\u") {
-            return Err(lone);
-        }
-        self.at += 2;
-        let second = self.hex4(start)?;
-        if !(0xDC00..0xE000).contains(&second) {
-            return Err(lone);
-        }
-        char::from_u32(0x1_0000 + ((first - 0xD800) << 10) + (second - 0xDC00)).ok_or(lone)
-    }
-
-    fn hex4(&mut self, start: usize) -> Result<u32, JsonError> {
-        let mut value = 0;
-        for _ in 0..4 {
-            let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16));
-            value = value * 16 + digit.ok_or(JsonError::new(start, JsonErrorKind::Escape))?;
-            self.at += 1;
-        }
-        Ok(value)
     }
 
     fn at_end_of(&mut self, close: u8, started: &mut bool) -> Result<bool, JsonError> {
@@ -404,9 +223,18 @@ impl<'a> Reader<'a> {
 }
 
 /// The way through an open object or array.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Members {
     started: bool,
+    key_at: usize,
+}
+
+impl Members {
+    /// The offset in bytes of the last key.
+    #[must_use]
+    pub fn key_offset(&self) -> usize {
+        self.key_at
+    }
 }
 
 /// The kind of a JSON value.
@@ -424,82 +252,6 @@ pub enum Kind {
     Object,
     /// `"…"`
     Text,
-}
-
-/// Why a text is not JSON as this reader accepts it, and where.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct JsonError {
-    /// Offset in bytes from the start of the text.
-    pub offset: usize,
-    /// What is wrong there.
-    pub kind: JsonErrorKind,
-}
-
-impl JsonError {
-    fn new(offset: usize, kind: JsonErrorKind) -> Self {
-        Self { offset, kind }
-    }
-}
-
-impl fmt::Display for JsonError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at byte {}", self.kind, self.offset)
-    }
-}
-
-impl std::error::Error for JsonError {}
-
-/// The ways in which a text fails to be JSON.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum JsonErrorKind {
-    /// A raw control character inside a string (RFC 8259, section 7).
-    ControlCharacter,
-    /// The text ends too early.
-    End,
-    /// An escape sequence that RFC 8259, section 7, does not know.
-    Escape,
-    /// An escaped surrogate without its partner; servers read such text differently.
-    LoneSurrogate,
-    /// More nested containers than allowed.
-    TooDeep,
-    /// Something other than white space after the value.
-    TrailingBytes,
-    /// A character that cannot stand here.
-    Unexpected,
-    /// Bytes that are not UTF-8 (RFC 8259, section 8.1).
-    Utf8,
-}
-
-impl fmt::Display for JsonErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ControlCharacter => "raw control character in a string",
-            Self::End => "text ends too early",
-            Self::Escape => "invalid escape sequence",
-            Self::LoneSurrogate => "lone surrogate escape",
-            Self::TooDeep => "nested too deeply",
-            Self::TrailingBytes => "bytes after the value",
-            Self::Unexpected => "unexpected character",
-            Self::Utf8 => "invalid UTF-8",
-        })
-    }
-}
-
-fn closing(objects: u128) -> u8 {
-    if objects & 1 == 1 { b'}' } else { b']' }
-}
-
-/// Marks, in the high bit of each byte, the quotes, backslashes and control characters among eight bytes.
-///
-/// Bits above the first mark may be false (borrows run upwards), so only the lowest one counts.
-fn special_bytes(word: u64) -> u64 {
-    const ONES: u64 = u64::from_le_bytes([0x01; 8]);
-    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-    let zero_of = |bytes: u64| bytes.wrapping_sub(ONES) & !bytes;
-    let quote = zero_of(word ^ u64::from_le_bytes([b'"'; 8]));
-    let backslash = zero_of(word ^ u64::from_le_bytes([b'\\'; 8]));
-    let control = word.wrapping_sub(u64::from_le_bytes([0x20; 8])) & !word;
-    (quote | backslash | control) & HIGH
 }
 
 #[cfg(test)]

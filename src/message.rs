@@ -117,7 +117,7 @@ impl<'a> Envelope<'a> {
             envelope.read_member(&key, reader)?;
             keys.add(key);
         }
-        keys.check(&[]).map_err(|refusal| within("the envelope", refusal))?;
+        keys.check(&[]).map_err(|refusal| within("the envelope", &refusal))?;
         Ok(envelope)
     }
 
@@ -218,8 +218,8 @@ fn at(reason: Reason, what: &str, reader: &Reader<'_>) -> Refusal {
     Refusal::new(reason, format!("{what}, at byte {}", reader.offset()))
 }
 
-fn within(place: &str, refusal: Refusal) -> Refusal {
-    Refusal { detail: format!("{} in {place}", refusal.detail), ..refusal }
+fn within(place: &str, refusal: &Refusal) -> Refusal {
+    Refusal::new(refusal.reason, format!("{} in {place}", refusal.detail))
 }
 
 #[cfg(test)]

@@ -40,8 +40,8 @@ impl Mirrors {
     /// # Errors
     /// `Mcp-Method` or `Mcp-Name` is there.
     pub fn check_unused(&self) -> Result<(), Refusal> {
-        self.unexpected("Mcp-Method", &self.method, "no request in the body")?;
-        self.unexpected("Mcp-Name", &self.name, "no request in the body")
+        unexpected("Mcp-Method", &self.method, NO_REQUEST)?;
+        unexpected("Mcp-Name", &self.name, NO_REQUEST)
     }
 
     /// Checks that the headers agree with a message.
@@ -63,13 +63,13 @@ impl Mirrors {
 
     fn check_name(&self, message: &Message<'_>, method: &str) -> Result<(), Refusal> {
         let Some(params) = message.params() else {
-            return self.unexpected("Mcp-Name", &self.name, method);
+            return unexpected("Mcp-Name", &self.name, &format!("`{method}`"));
         };
         let mirrored = match method {
             "tools/call" | "prompts/get" => &params.name,
             "resources/read" => &params.uri,
             "tasks/get" | "tasks/update" | "tasks/cancel" => &params.task_id,
-            _ => return self.unexpected("Mcp-Name", &self.name, method),
+            _ => return unexpected("Mcp-Name", &self.name, &format!("`{method}`")),
         };
         match (self.name()?, mirrored) {
             (Some(header), Field::Text(body)) if header != *body => Err(mismatch("Mcp-Name", header.as_bytes(), body)),
@@ -110,17 +110,13 @@ impl Mirrors {
         }
     }
 
-    fn unexpected(&self, name: &str, header: &Header, beside: &str) -> Result<(), Refusal> {
-        if *header == Header::Absent {
-            return Ok(());
-        }
-        Err(Refusal::new(Reason::HeaderUnexpected, format!("{name} {}, beside `{beside}`", header.show())))
-    }
-
     fn named(&self) -> [(&'static str, &Header); 3] {
         [("Mcp-Method", &self.method), ("Mcp-Name", &self.name), ("MCP-Protocol-Version", &self.protocol_version)]
     }
 }
+
+/// What a response and a request without a message leave nothing of to mirror.
+const NO_REQUEST: &str = "no request in the body";
 
 /// Decodes `=?base64?…?=`; any other value stands for itself (SEP-2243, value encoding).
 fn unseal(value: &[u8]) -> Option<Cow<'_, str>> {
@@ -129,6 +125,13 @@ fn unseal(value: &[u8]) -> Option<Cow<'_, str>> {
         None => str::from_utf8(value).ok().map(Cow::Borrowed),
         Some(sealed) => String::from_utf8(STANDARD.decode(sealed).ok()?).ok().map(Cow::Owned),
     }
+}
+
+fn unexpected(name: &str, header: &Header, beside: &str) -> Result<(), Refusal> {
+    if *header == Header::Absent {
+        return Ok(());
+    }
+    Err(Refusal::new(Reason::HeaderUnexpected, format!("{name} {}, beside {beside}", header.show())))
 }
 
 fn mismatch(name: &str, header: &[u8], body: &str) -> Refusal {

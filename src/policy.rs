@@ -174,7 +174,7 @@ impl Entry {
             deny_tools: Names::of_globs(config.deny_tools),
             prompts: Names::of_globs(config.prompts),
             resources: Uris::new(config.resources),
-            extra_methods: Names::exact(config.extra_methods),
+            extra_methods: Names::exact(&config.extra_methods),
             tasks: config.tasks,
         }
     }

@@ -87,8 +87,9 @@ impl Node {
         let mut members = Vec::new();
         let mut open = reader.open_object()?;
         while let Some(key) = reader.next_key(&mut open)? {
+            let at = open.key_offset();
             let node = Self::read(reader)?;
-            members.push(Member { at: node.at, key: Cow::into_owned(key), node });
+            members.push(Member { at, key: Cow::into_owned(key), node });
         }
         Ok(members)
     }

@@ -50,7 +50,8 @@ impl Config {
         }
         let node = Node::from_json(text).map_err(|error| {
             let message = format!("not JSON: {error}");
-            Faults(vec![Fault { path: String::new(), message, help: None, at: error.offset }])
+            let help = Some("Envoy hands a configuration on as text only from a StringValue".to_owned());
+            Faults(vec![Fault { path: String::new(), message, help, at: error.offset }])
         })?;
         Self::read(&node)
     }
@@ -154,11 +155,11 @@ fn read_caller(key: &str, place: &Place<'_>) -> Option<CallerConfig> {
     let pattern = match CallerPattern::parse(key) {
         Ok(pattern) => Some(pattern),
         Err(_) if key.starts_with("set:") => {
-            place.fault("caller sets are not supported by this version", None);
+            place.key_fault("caller sets are not supported by this version", None);
             None
         }
         Err(error) => {
-            place.fault(error.to_string(), error.help());
+            place.key_fault(error.to_string(), error.help());
             None
         }
     };
@@ -198,6 +199,9 @@ fn read_tools(place: &Place<'_>) -> Option<Vec<String>> {
 fn read_tool(place: &Place<'_>) -> Option<String> {
     if matches!(place.value(), Value::Map(_)) {
         let table = place.table(&["name"], LATER_TOOL_KEYS)?;
+        if table.is_empty() {
+            place.fault("needs a `name`", None);
+        }
         return table.get("name").and_then(short_text).map(str::to_owned);
     }
     short_text(place).map(str::to_owned)

@@ -18,6 +18,7 @@ impl Collector {
 
 /// A value on its place in the configuration.
 pub(super) struct Place<'n> {
+    key_at: usize,
     node: &'n Node,
     path: String,
     faults: &'n Collector,
@@ -25,7 +26,7 @@ pub(super) struct Place<'n> {
 
 impl<'n> Place<'n> {
     pub(super) fn root(node: &'n Node, faults: &'n Collector) -> Self {
-        Self { node, path: String::new(), faults }
+        Self { key_at: node.at, node, path: String::new(), faults }
     }
 
     pub(super) fn value(&self) -> &'n Value {
@@ -35,6 +36,11 @@ impl<'n> Place<'n> {
     /// Records a fault of this value.
     pub(super) fn fault(&self, message: impl Into<String>, help: Option<&str>) {
         self.fault_at(self.node.at, &self.path, message.into(), help);
+    }
+
+    /// Records a fault of the key that this value stands under.
+    pub(super) fn key_fault(&self, message: impl Into<String>, help: Option<&str>) {
+        self.fault_at(self.key_at, &self.path, message.into(), help);
     }
 
     fn fault_at(&self, at: usize, path: &str, message: String, help: Option<&str>) {
@@ -73,7 +79,8 @@ impl<'n> Place<'n> {
         let keys = sorted(members.iter().map(|member| member.key.as_str()));
         let mut places = Vec::with_capacity(members.len());
         for member in members {
-            let place = Self { node: &member.node, path: self.join(&member.key), faults: self.faults };
+            let place =
+                Self { key_at: member.at, node: &member.node, path: self.join(&member.key), faults: self.faults };
             let twice = keys.partition_point(|key| *key <= member.key.as_str())
                 - keys.partition_point(|key| *key < member.key.as_str());
             if twice > 1 {
@@ -90,7 +97,12 @@ impl<'n> Place<'n> {
             self.wrong_kind("a list");
             return None;
         };
-        let place = |(index, node)| Self { node, path: format!("{}[{index}]", self.path), faults: self.faults };
+        let place = |(index, node): (usize, &'n Node)| Self {
+            key_at: node.at,
+            node,
+            path: format!("{}[{index}]", self.path),
+            faults: self.faults,
+        };
         Some(items.iter().enumerate().map(place).collect())
     }
 
@@ -153,6 +165,11 @@ pub(super) struct Table<'n> {
 }
 
 impl<'n> Table<'n> {
+    /// Whether no key stands there at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
     /// The value of a key.
     pub(super) fn get(&self, key: &str) -> Option<&Place<'n>> {
         self.members.iter().find(|(member, _)| member.key == key).map(|(_, place)| place)

@@ -1,1 +1,146 @@
+use super::*;
 
+const CALLER: &str = "spiffe://cluster.local/ns/a/sa/b";
+
+fn exchange(policy: &str) -> Exchange {
+    Exchange::new(Rc::new(Policy::from_json(policy.as_bytes()).expect("good")))
+}
+
+fn head(verb: &str, path: &str, headers: &[(&str, &str)]) -> RequestHead {
+    let own = [(":method", verb), (":path", path), (":authority", "mcp.test")];
+    RequestHead::read(own.iter().chain(headers).map(|&(name, value)| (name, value.as_bytes())))
+}
+
+fn post(headers: &[(&str, &str)]) -> RequestHead {
+    let mut all = vec![("content-type", "application/json")];
+    all.extend(headers);
+    head("POST", "/mcp", &all)
+}
+
+fn caller(_: &Policy) -> Principal {
+    Principal::from_uri_san(CALLER)
+}
+
+fn body(tool: &str) -> Vec<u8> {
+    format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}"}}}}"#).into_bytes()
+}
+
+/// What a turn did: `forward`, `hold_all`, `hold_body`, or the status and reason of a reply.
+fn did(turn: &Turn) -> String {
+    match &turn.step {
+        Step::Forward(_) => "forward".into(),
+        Step::HoldAll => "hold_all".into(),
+        Step::HoldBody => "hold_body".into(),
+        Step::Reply(reply) => {
+            let reason = turn.record.as_ref().map(|record| record.reason.code()).unwrap_or_default();
+            format!("{} {reason}", reply.status)
+        }
+    }
+}
+
+const BODY: &str = r#"{"callers":{"spiffe://cluster.local/ns/a/sa/b":["t"]}}"#;
+const HEADERS: &str = r#"{"hold":"headers","callers":{"spiffe://cluster.local/ns/a/sa/b":["t"]}}"#;
+
+#[test]
+fn a_call_is_held_until_its_body_is_whole() {
+    for (policy, hold) in [(BODY, "hold_body"), (HEADERS, "hold_all")] {
+        for (tool, end) in [("t", "forward"), ("u", "200 tool_not_granted")] {
+            let mut exchange = exchange(policy);
+            let turn = exchange.request_head(post(&[]), caller, false);
+            assert_eq!((did(&turn).as_str(), turn.record), (hold, None));
+            let turn = exchange.request_body_grows(10);
+            assert_eq!((did(&turn).as_str(), turn.record), ("hold_body", None));
+            let turn = exchange.request_body(&body(tool));
+            assert_eq!(did(&turn), end);
+            assert!(turn.record.is_some());
+            assert_eq!((exchange.is_forwarded(), exchange.is_replied()), (tool == "t", tool != "t"));
+            assert_eq!(exchange.end(), None);
+        }
+    }
+}
+
+#[test]
+fn a_head_that_will_not_wait_is_refused_early_by_what_it_announces() {
+    let announced = |tool| post(&[("mcp-method", "tools/call"), ("mcp-name", tool)]);
+    let early = "403 tool_not_granted";
+    assert_eq!(did(&exchange(BODY).request_head(announced("u"), caller, false)), early);
+    assert_eq!(did(&exchange(BODY).request_head(announced("t"), caller, false)), "hold_body");
+    assert_eq!(did(&exchange(HEADERS).request_head(announced("u"), caller, false)), "hold_all");
+    let hidden = BODY.replacen('{', r#"{"disclose":false,"#, 1);
+    assert_eq!(did(&exchange(&hidden).request_head(announced("u"), caller, false)), "hold_body");
+    for partial in [[("mcp-name", "u")], [("mcp-method", "tools/call")]] {
+        assert_eq!(did(&exchange(BODY).request_head(post(&partial), caller, false)), "hold_body");
+    }
+}
+
+#[test]
+fn an_announced_allow_still_waits_for_the_body() {
+    let mut exchange = exchange(BODY);
+    let announced = post(&[("mcp-method", "tools/call"), ("mcp-name", "t")]);
+    assert_eq!(did(&exchange.request_head(announced, caller, false)), "hold_body");
+    assert_eq!(did(&exchange.request_body(&body("u"))), "400 header_mismatch");
+}
+
+#[test]
+fn a_body_over_the_limit_is_refused_as_soon_as_it_is_seen() {
+    let policy = BODY.replacen('{', r#"{"limits":{"max_body_bytes":100},"#, 1);
+    let mut declared = exchange(&policy);
+    let turn = declared.request_head(post(&[("content-length", "101")]), caller, false);
+    assert_eq!(did(&turn), "413 body_too_large");
+    let mut growing = exchange(&policy);
+    assert_eq!(did(&growing.request_head(post(&[]), caller, false)), "hold_body");
+    assert_eq!(did(&growing.request_body_grows(100)), "hold_body");
+    assert_eq!(did(&growing.request_body_grows(101)), "413 body_too_large");
+    let mut whole = exchange(&policy);
+    assert_eq!(did(&whole.request_head(post(&[]), caller, false)), "hold_body");
+    assert_eq!(did(&whole.request_body(&[b' '; 101])), "413 body_too_large");
+}
+
+#[test]
+fn a_body_that_differs_from_its_declared_length_is_refused() {
+    let mut exchange = exchange(BODY);
+    let length = (body("t").len() + 1).to_string();
+    assert_eq!(did(&exchange.request_head(post(&[("content-length", &length)]), caller, false)), "hold_body");
+    assert_eq!(did(&exchange.request_body(&body("t"))), "400 content_length_mismatch");
+}
+
+#[test]
+fn an_end_without_a_decision_is_recorded_once() {
+    let mut exchange = exchange(BODY);
+    assert_eq!(did(&exchange.request_head(post(&[]), caller, false)), "hold_body");
+    let record = exchange.end().expect("a record");
+    assert_eq!((record.verdict, record.reason), (Verdict::Deny, Reason::EndedUndecided));
+    assert_eq!(record.caller.as_deref(), Some(CALLER));
+    assert_eq!(exchange.end(), None);
+}
+
+#[test]
+fn callbacks_out_of_order_never_forward() {
+    assert_eq!(did(&exchange(BODY).request_body(&body("t"))), "503 host_fault");
+    assert_eq!(did(&exchange(BODY).request_body_grows(1)), "503 host_fault");
+    let mut decided = exchange(BODY);
+    assert_eq!(did(&decided.request_head(post(&[]), caller, false)), "hold_body");
+    assert_eq!(did(&decided.request_body(&body("u"))), "200 tool_not_granted");
+    assert_eq!(did(&decided.request_body(&body("t"))), "503 host_fault");
+}
+
+#[test]
+fn an_exempt_path_may_not_turn_out_to_be_a_stream() {
+    let policy = r#"{"exempt_paths":["/healthz"]}"#;
+    for (content_type, refused) in [
+        (Some("text/event-stream"), true),
+        (Some("Text/Event-Stream; charset=utf-8"), true),
+        (Some("application/json, text/event-stream"), true),
+        (Some("text/plain"), false),
+        (None, false),
+    ] {
+        let mut exchange = exchange(policy);
+        let turn = exchange.request_head(head("GET", "/healthz", &[]), |_| unreachable!("nobody is asked"), true);
+        assert_eq!(did(&turn), "forward");
+        let turn = exchange.response_head(content_type.map(str::as_bytes));
+        assert_eq!(turn.as_ref().map(did), refused.then(|| "403 exempt_event_stream".to_owned()), "{content_type:?}");
+    }
+    let mut judged = exchange(BODY);
+    assert_eq!(did(&judged.request_head(head("GET", "/mcp", &[]), caller, true)), "forward");
+    assert!(judged.response_head(Some(b"text/event-stream")).is_none());
+}

@@ -4,7 +4,7 @@
 //! the worker. These return it. Contexts, callbacks and memory allocation stay the SDK's.
 #![expect(unsafe_code, reason = "host calls are foreign functions that take and fill pointers")]
 
-use std::ptr::null_mut;
+use std::ptr::{null_mut, slice_from_raw_parts_mut};
 use std::time::Duration;
 
 use super::{HeaderBlock, Host, HostError, Level};
@@ -169,7 +169,7 @@ fn receive(
         OK if data.is_null() => Ok(Some(Vec::new())),
         // SAFETY: by the ABI the proxy got this memory from the module's own allocator (the SDK's
         // `proxy_on_memory_allocate`: a boxed slice of exactly `size` bytes), filled it, and gave it away.
-        OK => Ok(Some(unsafe { Vec::from_raw_parts(data, size, size) })),
+        OK => Ok(Some(unsafe { Box::from_raw(slice_from_raw_parts_mut(data, size)) }.into_vec())),
         NOT_FOUND => Ok(None),
         status => Err(HostError { call, status }),
     }

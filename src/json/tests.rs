@@ -69,7 +69,7 @@ fn each_fault_is_named_with_its_offset() {
     ] {
         assert_eq!(fault(text), (offset, kind), "{text:?}");
     }
-    assert_eq!(check(b"\"ab\xff\"").map_err(|error| (error.offset, error.kind)), Err((3, JsonErrorKind::Utf8)));
+    assert_eq!(check(b"\"ab\xff\"").map_err(|error| (error.offset, error.kind)), Err((3, Utf8)));
 }
 
 #[test]

@@ -178,6 +178,6 @@ fn object<'a>(
         member(reader, &key)?;
         keys.add(key);
     }
-    keys.check(known).map_err(|refusal| within(place, refusal))?;
+    keys.check(known).map_err(|refusal| within(place, &refusal))?;
     Ok(true)
 }

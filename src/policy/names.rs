@@ -17,8 +17,8 @@ impl Names {
         Self { exact: Exact::new(&exact), globs }
     }
 
-    pub(super) fn exact(texts: Vec<String>) -> Self {
-        Self { exact: Exact::new(&texts), globs: Box::default() }
+    pub(super) fn exact(texts: &[String]) -> Self {
+        Self { exact: Exact::new(texts), globs: Box::default() }
     }
 
     /// The item that covers a name: the name itself before any glob, globs in the order of their text.

@@ -1,0 +1,291 @@
+//! The proxy's side under faults: a proxy of the test's own that refuses calls, lies, and loses attributes.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::string_slice,
+    unreachable_pub,
+    reason = "a test that cannot go on says why and stops; its modules are for several crates"
+)]
+
+#[path = "support/mod.rs"]
+mod support;
+
+use mcp_toolgate::host::{Flow, Level, Plugin, Stream};
+use serde_json::{Value, json};
+use support::mock::MockHost;
+use support::pki::{Ca, Identity};
+use support::request::tool_call_body;
+
+const CALLER: &str = "spiffe://cluster.local/ns/agents/sa/a";
+
+/// A host before which a known caller posts a call of this tool.
+fn host(ca: &Ca, tool: &str) -> MockHost {
+    let host = MockHost::default();
+    let leaf = ca.issue(&Identity::uri(CALLER)).expect("a certificate");
+    host.with(|state| {
+        let mut set = |name: &str, value: &[u8]| state.attributes.insert(format!("connection.{name}"), value.to_vec());
+        set("mtls", &[1]);
+        set("tls_version", b"TLSv1.3");
+        set("peer_certificate_valid", &[1]);
+        set("peer_certificate", leaf.cert_pem.as_bytes());
+        set("uri_san_peer_certificate", CALLER.as_bytes());
+        set("sha256_peer_certificate_digest", "0f".repeat(32).as_bytes());
+        state.configuration = json!({ "callers": { CALLER: ["granted"] } }).to_string().into_bytes();
+        state.body = tool_call_body(tool).into_bytes();
+        state.request_headers =
+            [(":method", "POST"), (":path", "/mcp"), (":authority", "mcp.test"), ("content-type", "application/json")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .to_vec();
+    });
+    host
+}
+
+fn plugin(host: &MockHost) -> Plugin {
+    let mut plugin = Plugin::default();
+    assert!(plugin.configure(host, 1));
+    plugin
+}
+
+/// Runs a request to its decision.
+fn run(stream: &mut Stream<MockHost>, host: &MockHost) -> Flow {
+    let length = host.with(|state| state.body.len());
+    match stream.on_request_headers(false) {
+        Flow::Pause if host.with(|state| !state.replies.is_empty()) => Flow::Pause,
+        _ => stream.on_request_body(length, true),
+    }
+}
+
+/// The status and reason with which a request was refused.
+fn refusal(host: &MockHost) -> (u16, String) {
+    let (status, _, body) = host.with(|state| state.replies.last().cloned()).expect("a reply");
+    let body: Value = serde_json::from_slice(&body).expect("JSON");
+    (status, body["error"]["data"]["mcp_toolgate"]["reason"].as_str().unwrap_or_default().to_owned())
+}
+
+/// Changes one thing about a host, and gives what becomes of a granted call.
+fn refused_after(ca: &Ca, change: impl Fn(&MockHost)) -> (u16, String) {
+    let host = host(ca, "granted");
+    let plugin = plugin(&host);
+    change(&host);
+    assert_eq!(run(&mut plugin.stream(host.clone()), &host), Flow::Pause);
+    refusal(&host)
+}
+
+#[test]
+fn the_unchanged_host_lets_the_granted_call_through() {
+    let ca = Ca::new("test").expect("an authority");
+    for (tool, flow) in [("granted", Flow::Continue), ("other", Flow::Pause)] {
+        let host = host(&ca, tool);
+        assert_eq!(run(&mut plugin(&host).stream(host.clone()), &host), flow, "{tool}");
+        assert_eq!(host.audit_records().len(), 1);
+    }
+}
+
+#[test]
+fn a_host_call_that_fails_refuses() {
+    let ca = Ca::new("test").expect("an authority");
+    for call in ["property", "request_headers", "request_body"] {
+        let refused = refused_after(&ca, |host| host.with(|state| state.failing.push(call)));
+        assert_eq!(refused, (503, "host_fault".to_owned()), "{call}");
+    }
+}
+
+#[test]
+fn a_short_read_of_the_body_refuses() {
+    let ca = Ca::new("test").expect("an authority");
+    let host = host(&ca, "granted");
+    let plugin = plugin(&host);
+    let mut stream = plugin.stream(host.clone());
+    assert_eq!(stream.on_request_headers(false), Flow::Continue);
+    let announced = host.with(|state| state.body.len()) + 1;
+    assert_eq!(stream.on_request_body(announced, true), Flow::Pause);
+    assert_eq!(refusal(&host), (503, "host_fault".to_owned()));
+}
+
+#[test]
+fn a_reply_that_fails_resets_the_stream() {
+    let ca = Ca::new("test").expect("an authority");
+    let host = host(&ca, "other");
+    let plugin = plugin(&host);
+    host.with(|state| state.failing.push("reply"));
+    assert_eq!(run(&mut plugin.stream(host.clone()), &host), Flow::Pause);
+    assert_eq!(host.with(|state| (state.replies.len(), state.resets)), (0, 1));
+}
+
+#[test]
+fn a_log_and_filter_state_that_fail_change_no_decision() {
+    let ca = Ca::new("test").expect("an authority");
+    let host = host(&ca, "granted");
+    let plugin = plugin(&host);
+    host.with(|state| state.failing.push("set_property"));
+    assert_eq!(run(&mut plugin.stream(host.clone()), &host), Flow::Continue);
+}
+
+#[test]
+fn attributes_that_are_not_what_they_should_be_refuse() {
+    let ca = Ca::new("test").expect("an authority");
+    let set = |name: &'static str, value: &'static [u8]| {
+        move |host: &MockHost| {
+            host.with(|state| state.attributes.insert(format!("connection.{name}"), value.to_vec()));
+        }
+    };
+    let remove = |name: &'static str| {
+        move |host: &MockHost| {
+            host.with(|state| state.attributes.remove(&format!("connection.{name}")));
+        }
+    };
+    let fault = (503, "host_fault".to_owned());
+    assert_eq!(refused_after(&ca, set("mtls", b"true")), fault);
+    assert_eq!(refused_after(&ca, set("mtls", b"")), fault);
+    assert_eq!(refused_after(&ca, set("peer_certificate_valid", b"\x02")), fault);
+    for digest in [&b"0f"[..], b"", &[b'g'; 64], &[b'a'; 65]] {
+        let digest: &'static [u8] = digest.to_vec().leak();
+        assert_eq!(refused_after(&ca, set("sha256_peer_certificate_digest", digest)), fault);
+    }
+    assert_eq!(refused_after(&ca, remove("sha256_peer_certificate_digest")), fault);
+    assert_eq!(refused_after(&ca, set("mtls", &[0])), (403, "client_certificate_required".to_owned()));
+    assert_eq!(refused_after(&ca, set("peer_certificate_valid", &[0])), (403, "certificate_not_validated".to_owned()));
+    let unreadable = (403, "certificate_unreadable".to_owned());
+    assert_eq!(refused_after(&ca, set("peer_certificate", b"x")), unreadable);
+    assert_eq!(refused_after(&ca, set("peer_certificate", b"\xff")), unreadable);
+    assert_eq!(
+        refused_after(&ca, |host| {
+            remove("mtls")(host);
+            remove("tls_version")(host);
+        }),
+        (403, "tls_required".to_owned())
+    );
+}
+
+#[test]
+fn an_older_proxy_shows_the_first_uri_san_and_a_warning_once() {
+    let ca = Ca::new("test").expect("an authority");
+    let host = host(&ca, "granted");
+    let plugin = plugin(&host);
+    host.with(|state| {
+        state.attributes.remove("connection.peer_certificate");
+        state.attributes.remove("connection.peer_certificate_valid");
+    });
+    for _ in 0..3 {
+        assert_eq!(run(&mut plugin.stream(host.clone()), &host), Flow::Continue);
+    }
+    let warnings = host.with(|state| state.log.iter().filter(|(level, _)| *level == Level::Warn).count());
+    assert_eq!(warnings, 1);
+}
+
+#[test]
+fn an_attribute_that_was_there_and_vanishes_is_a_fault() {
+    let ca = Ca::new("test").expect("an authority");
+    for name in ["connection.peer_certificate_valid", "connection.peer_certificate"] {
+        let host = host(&ca, "granted");
+        let plugin = plugin(&host);
+        assert_eq!(run(&mut plugin.stream(host.clone()), &host), Flow::Continue);
+        host.with(|state| {
+            state.attributes.remove(name);
+            let digest = "ab".repeat(32).into_bytes();
+            state.attributes.insert("connection.sha256_peer_certificate_digest".into(), digest);
+        });
+        assert_eq!(run(&mut plugin.stream(host.clone()), &host), Flow::Pause, "{name}");
+        assert_eq!(refusal(&host), (503, "host_fault".to_owned()), "{name}");
+    }
+}
+
+#[test]
+fn a_known_certificate_is_still_asked_whether_it_was_presented_and_validated() {
+    let ca = Ca::new("test").expect("an authority");
+    let host = host(&ca, "granted");
+    let plugin = plugin(&host);
+    assert_eq!(run(&mut plugin.stream(host.clone()), &host), Flow::Continue);
+    for (name, reason) in
+        [("peer_certificate_valid", "certificate_not_validated"), ("mtls", "client_certificate_required")]
+    {
+        host.with(|state| state.attributes.insert(format!("connection.{name}"), vec![0]));
+        assert_eq!(run(&mut plugin.stream(host.clone()), &host), Flow::Pause);
+        assert_eq!(refusal(&host), (403, reason.to_owned()));
+    }
+}
+
+#[test]
+fn a_listener_that_verifies_is_not_asked_for_validity() {
+    let ca = Ca::new("test").expect("an authority");
+    let host = host(&ca, "granted");
+    host.with(|state| {
+        let policy = json!({ "identity": { "verification": "listener" }, "callers": { CALLER: ["granted"] } });
+        state.configuration = policy.to_string().into_bytes();
+        state.attributes.insert("connection.peer_certificate_valid".into(), vec![0]);
+    });
+    assert_eq!(run(&mut plugin(&host).stream(host.clone()), &host), Flow::Continue);
+}
+
+#[test]
+fn a_bad_configuration_is_refused_whole_and_the_old_one_serves_on() {
+    let ca = Ca::new("test").expect("an authority");
+    let host = host(&ca, "granted");
+    let mut plugin = plugin(&host);
+    let mut old = plugin.stream(host.clone());
+    host.with(|state| state.configuration = br#"{"callers":{},"hold":"x","versoin":1}"#.to_vec());
+    assert!(!plugin.configure(&host, 1));
+    let rejected = host.with(|state| state.log.last().cloned()).expect("a line");
+    assert_eq!(
+        rejected,
+        (
+            Level::Error,
+            "mcp_toolgate: configuration rejected, 2 faults: hold: must be `body` or `headers`, is `x`; \
+             unknown key `versoin` (did you mean `version`?)"
+                .to_owned()
+        )
+    );
+    assert_eq!(run(&mut plugin.stream(host.clone()), &host), Flow::Continue);
+
+    host.with(|state| state.configuration = b"{}".to_vec());
+    assert!(plugin.configure(&host, 1));
+    assert_eq!(run(&mut old, &host), Flow::Continue, "an exchange keeps the policy it began with");
+    assert_eq!(run(&mut plugin.stream(host.clone()), &host), Flow::Pause);
+    assert_eq!(refusal(&host), (403, "caller_unknown".to_owned()));
+}
+
+#[test]
+fn a_plugin_that_was_never_configured_refuses_everybody() {
+    let ca = Ca::new("test").expect("an authority");
+    let host = host(&ca, "granted");
+    assert_eq!(run(&mut Plugin::default().stream(host.clone()), &host), Flow::Pause);
+    assert_eq!(refusal(&host), (403, "caller_unknown".to_owned()));
+}
+
+#[test]
+fn filter_state_holds_the_record_and_single_facts() {
+    let ca = Ca::new("test").expect("an authority");
+    let host = host(&ca, "granted");
+    run(&mut plugin(&host).stream(host.clone()), &host);
+    let state = host.with(|state| state.filter_state.clone());
+    let fact = |name: &str| state.get(name).map(|value| String::from_utf8_lossy(value).into_owned());
+    assert_eq!(fact("mcp_toolgate_caller").as_deref(), Some(CALLER));
+    assert_eq!(fact("mcp_toolgate_method").as_deref(), Some("tools/call"));
+    assert_eq!(fact("mcp_toolgate_tool").as_deref(), Some("granted"));
+    assert_eq!(fact("mcp_toolgate_verdict").as_deref(), Some("allow"));
+    assert_eq!(fact("mcp_toolgate_reason").as_deref(), Some("granted"));
+    let record: Value = serde_json::from_str(&fact("mcp_toolgate").expect("a record")).expect("JSON");
+    assert_eq!(record, host.audit_records()[0]);
+}
+
+#[test]
+fn after_a_decision_every_callback_keeps_to_it() {
+    let ca = Ca::new("test").expect("an authority");
+    for (tool, flow) in [("granted", Flow::Continue), ("other", Flow::Pause)] {
+        let host = host(&ca, tool);
+        let plugin = plugin(&host);
+        let mut stream = plugin.stream(host.clone());
+        run(&mut stream, &host);
+        assert_eq!(stream.on_request_headers(true), flow);
+        assert_eq!(stream.on_request_body(1, false), flow);
+        assert_eq!(stream.on_request_body(1, true), flow);
+        assert_eq!(stream.on_request_trailers(), flow);
+        assert_eq!(stream.on_response_headers(), Flow::Continue);
+        stream.on_end();
+        assert_eq!(host.audit_records().len(), 1, "{tool}");
+        assert_eq!(host.with(|state| state.replies.len()), usize::from(tool == "other"));
+    }
+}

@@ -1,0 +1,182 @@
+//! A real Envoy, started for a test and ended with it.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::process::ExitStatus;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::bootstrap::Setup;
+use super::client::{Client, Response};
+use super::launcher::Launcher;
+use super::log::Log;
+use super::process::{Process, Workspace};
+use super::request::Request;
+
+/// How long Envoy may take to be ready; compiling the module is part of it.
+const START_LIMIT: Duration = Duration::from_mins(1);
+
+/// How long a log line may take to appear.
+const LOG_LIMIT: Duration = Duration::from_secs(10);
+
+const POLL: Duration = Duration::from_millis(20);
+
+/// A running Envoy. It is killed, and its files are removed, with the value.
+pub struct Envoy {
+    process: Process,
+    admin: SocketAddr,
+    ports: HashMap<String, u16>,
+    workspace: Workspace,
+}
+
+impl Envoy {
+    /// Starts Envoy and waits until it is ready.
+    ///
+    /// # Errors
+    ///
+    /// When Envoy ends instead.
+    ///
+    /// # Panics
+    ///
+    /// When there is no Envoy to start, or it is not ready in time.
+    pub fn start(setup: &Setup) -> Result<Self, StartFailure> {
+        Self::start_by(&Launcher::direct(), setup)
+    }
+
+    /// The same by another way of starting it.
+    ///
+    /// # Errors
+    ///
+    /// When Envoy ends instead.
+    ///
+    /// # Panics
+    ///
+    /// When there is no Envoy to start, or it is not ready in time.
+    pub fn start_by(launcher: &Launcher, setup: &Setup) -> Result<Self, StartFailure> {
+        let workspace = Workspace::new().expect("a directory for Envoy's files");
+        let bootstrap = setup.to_json(&workspace.access_log()).to_string();
+        fs::write(workspace.bootstrap(), bootstrap).expect("the bootstrap is written");
+        let mut process = Process::spawn(launcher, setup.concurrency, &workspace);
+        let admin = wait_until_ready(&mut process, &workspace)?;
+        let ports = listener_ports(admin).expect("the admin port lists the listeners");
+        Ok(Self { process, admin, ports, workspace })
+    }
+
+    /// Where a listener listens.
+    ///
+    /// # Panics
+    ///
+    /// When there is no listener of that name.
+    #[must_use]
+    pub fn address(&self, listener: &str) -> SocketAddr {
+        let port = self.ports.get(listener);
+        let port = port.unwrap_or_else(|| panic!("no listener `{listener}`"));
+        SocketAddr::from(([127, 0, 0, 1], *port))
+    }
+
+    /// What Envoy has said so far.
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        self.process.log()
+    }
+
+    /// The audit record of a request, waited for.
+    ///
+    /// # Panics
+    ///
+    /// When it does not come.
+    #[must_use]
+    pub fn audit_record(&self, request_id: &str) -> Value {
+        let record = self.log().audit_record(request_id, LOG_LIMIT);
+        record.unwrap_or_else(|| panic!("no audit record for request `{request_id}`"))
+    }
+
+    /// The access log's line of a request, waited for.
+    ///
+    /// # Panics
+    ///
+    /// When it does not come.
+    #[must_use]
+    pub fn access_record(&self, request_id: &str) -> Value {
+        let until = Instant::now() + LOG_LIMIT;
+        loop {
+            let text = fs::read_to_string(self.workspace.access_log()).unwrap_or_default();
+            let mut records = text.lines().filter_map(parse);
+            if let Some(record) = records.find(|record| record["request_id"] == request_id) {
+                return record;
+            }
+            assert!(Instant::now() < until, "no access log of `{request_id}`");
+            thread::sleep(POLL);
+        }
+    }
+
+    /// Ends Envoy in its own way, through the admin port, and gives its exit status.
+    ///
+    /// # Panics
+    ///
+    /// When it does not end in time.
+    pub fn quit(&mut self) -> ExitStatus {
+        ask(self.admin, "POST", "/quitquitquit").expect("the admin port answers");
+        let until = Instant::now() + LOG_LIMIT;
+        loop {
+            if let Some(status) = self.process.ended() {
+                return status;
+            }
+            assert!(Instant::now() < until, "Envoy did not end when told to");
+            thread::sleep(POLL);
+        }
+    }
+}
+
+/// An Envoy that would not run.
+#[derive(Debug)]
+pub struct StartFailure {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// All that it said.
+    pub log: String,
+}
+
+fn wait_until_ready(process: &mut Process, workspace: &Workspace) -> Result<SocketAddr, StartFailure> {
+    let until = Instant::now() + START_LIMIT;
+    loop {
+        if let Some(status) = process.ended() {
+            let log = process.log().text_at_end();
+            return Err(StartFailure { status, log });
+        }
+        if let Some(admin) = workspace.admin().filter(|admin| is_ready(*admin)) {
+            return Ok(admin);
+        }
+        let log = process.log();
+        assert!(Instant::now() < until, "not ready:\n{}", log.text());
+        thread::sleep(POLL);
+    }
+}
+
+fn is_ready(admin: SocketAddr) -> bool {
+    ask(admin, "GET", "/ready").is_ok_and(|response| response.status == 200)
+}
+
+fn listener_ports(admin: SocketAddr) -> io::Result<HashMap<String, u16>> {
+    let listed = ask(admin, "GET", "/listeners?format=json")?.json();
+    let statuses = listed["listener_statuses"].as_array();
+    let ports = statuses.into_iter().flatten().filter_map(|status| {
+        let port = status["local_address"]["socket_address"]["port_value"].as_u64()?;
+        let name = status["name"].as_str()?.to_owned();
+        Some((name, u16::try_from(port).ok()?))
+    });
+    Ok(ports.collect())
+}
+
+fn ask(admin: SocketAddr, verb: &str, path: &str) -> io::Result<Response> {
+    let mut connection = Client::plaintext(admin).connect()?;
+    connection.exchange(&Request::bodiless(verb, path))
+}
+
+fn parse(text: &str) -> Option<Value> {
+    serde_json::from_str(text).ok()
+}

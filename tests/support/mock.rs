@@ -1,0 +1,112 @@
+//! A proxy of the test's own: answers the filter's questions from plain values, and keeps what the filter does.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use mcp_toolgate::host::{HeaderBlock, Host, HostError, Level};
+
+/// A stand-in for a proxy; its clones share one state.
+#[derive(Clone, Debug, Default)]
+pub struct MockHost {
+    state: Rc<RefCell<State>>,
+}
+
+/// What the stand-in answers, and what was done to it.
+#[derive(Debug, Default)]
+pub struct State {
+    /// Attributes, by their path joined with dots.
+    pub attributes: BTreeMap<String, Vec<u8>>,
+    /// The plugin's configuration.
+    pub configuration: Vec<u8>,
+    /// Request headers, pseudo-headers included.
+    pub request_headers: Vec<(String, String)>,
+    /// Response headers.
+    pub response_headers: BTreeMap<String, Vec<u8>>,
+    /// The buffered request body.
+    pub body: Vec<u8>,
+    /// Calls that fail.
+    pub failing: Vec<&'static str>,
+    /// Local replies: status, headers and body.
+    pub replies: Vec<(u16, Vec<(String, String)>, Vec<u8>)>,
+    /// Log lines.
+    pub log: Vec<(Level, String)>,
+    /// Filter state.
+    pub filter_state: BTreeMap<String, Vec<u8>>,
+    /// How often the stream was reset.
+    pub resets: usize,
+}
+
+impl MockHost {
+    /// Looks at the state, or changes it.
+    pub fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+        look(&mut self.state.borrow_mut())
+    }
+
+    /// The audit records that were logged.
+    #[must_use]
+    pub fn audit_records(&self) -> Vec<serde_json::Value> {
+        let records = |state: &mut State| {
+            let lines = state.log.iter().filter(|(_, line)| line.starts_with(r#"{"schema""#));
+            lines.map(|(_, line)| serde_json::from_str(line).expect("a record is JSON")).collect()
+        };
+        self.with(records)
+    }
+
+    fn call<T>(&self, call: &'static str, answer: impl FnOnce(&mut State) -> T) -> Result<T, HostError> {
+        self.with(
+            |state| if state.failing.contains(&call) { Err(HostError { call, status: 10 }) } else { Ok(answer(state)) },
+        )
+    }
+}
+
+impl Host for MockHost {
+    fn property(&self, path: &[&str]) -> Result<Option<Vec<u8>>, HostError> {
+        self.call("property", |state| state.attributes.get(&path.join(".")).cloned())
+    }
+
+    fn set_property(&self, name: &str, value: &[u8]) -> Result<(), HostError> {
+        self.call("set_property", |state| {
+            state.filter_state.insert(name.to_owned(), value.to_vec());
+        })
+    }
+
+    fn configuration(&self, _length: usize) -> Result<Vec<u8>, HostError> {
+        self.call("configuration", |state| state.configuration.clone())
+    }
+
+    fn request_headers(&self) -> Result<HeaderBlock, HostError> {
+        self.call("request_headers", |state| {
+            let pairs: Vec<_> = state.request_headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+            HeaderBlock::parse(HeaderBlock::serialise(&pairs)).expect("well formed")
+        })
+    }
+
+    fn response_header(&self, name: &str) -> Result<Option<Vec<u8>>, HostError> {
+        self.call("response_header", |state| state.response_headers.get(name).cloned())
+    }
+
+    fn request_body(&self, length: usize) -> Result<Vec<u8>, HostError> {
+        self.call("request_body", |state| state.body.iter().take(length).copied().collect())
+    }
+
+    fn reply(&self, status: u16, headers: &[(&str, &str)], body: &[u8]) -> Result<(), HostError> {
+        self.call("reply", |state| {
+            let headers = headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+            state.replies.push((status, headers, body.to_vec()));
+        })
+    }
+
+    fn reset(&self) -> Result<(), HostError> {
+        self.call("reset", |state| state.resets += 1)
+    }
+
+    fn now(&self) -> Option<Duration> {
+        Some(Duration::from_secs(1_800_000_000))
+    }
+
+    fn log(&self, level: Level, line: &str) {
+        self.with(|state| state.log.push((level, line.to_owned())));
+    }
+}

@@ -1,0 +1,21 @@
+//! What the integration tests stand on: a certificate authority, a real Envoy, a recorder in the
+//! server's place, a client that sends any bytes, and the golden case files.
+
+#![allow(dead_code, reason = "each test crate takes in the whole of it and uses a part")]
+
+pub mod bootstrap;
+pub mod cases;
+pub mod client;
+pub mod envoy;
+pub mod expectation;
+mod fields;
+pub mod http1;
+pub mod launcher;
+pub mod listener;
+pub mod log;
+pub mod mock;
+pub mod pki;
+mod process;
+pub mod recorder;
+pub mod request;
+pub mod tls;

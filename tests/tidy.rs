@@ -1,0 +1,207 @@
+//! The house's rules that no compiler holds: layers, sizes, and documents that say what is.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on says why and stops"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use mcp_toolgate::reason::Reason;
+use serde_json::Value;
+
+/// Longest source file in lines, tests not counted.
+const MAX_FILE_LINES: usize = 400;
+
+/// Longest function in lines.
+const MAX_FUNCTION_LINES: usize = 60;
+
+/// Which module may use which. What a module does not list, it does not know.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("hex", &[]),
+    ("order", &[]),
+    ("reason", &[]),
+    ("glob", &[]),
+    ("json", &[]),
+    ("identity", &[]),
+    ("certificate", &[]),
+    ("principal", &["certificate", "identity", "reason"]),
+    ("head", &["mirror", "reason"]),
+    ("message", &["json", "order", "reason"]),
+    ("mirror", &["head", "message", "reason"]),
+    ("call", &["head", "message", "reason"]),
+    ("config", &["call", "glob", "head", "identity", "json", "order", "policy"]),
+    ("policy", &["config", "glob", "head", "hex", "identity", "json", "order"]),
+    ("decision", &["call", "config", "policy", "principal", "reason"]),
+    ("reply", &["config", "json", "message", "policy", "reason"]),
+    ("audit", &["decision", "hex", "json", "message", "reason"]),
+    ("exchange", &["audit", "call", "config", "decision", "head", "message", "policy", "principal", "reason", "reply"]),
+    ("host", &["audit", "config", "decision", "exchange", "head", "policy", "principal", "reason", "reply"]),
+    ("cli", &["audit", "config", "decision", "exchange", "head", "identity", "policy", "principal", "reply"]),
+];
+
+/// What only the outermost modules may touch.
+const WORLD: [&str; 10] = [
+    "HashMap",
+    "SystemTime::now",
+    "proxy_wasm::",
+    "print!",
+    "println!",
+    "std::env",
+    "std::fs",
+    "std::io",
+    "std::net",
+    "std::process",
+];
+
+/// Reasons that no golden case can produce, and the test that does.
+const PRODUCED_ELSEWHERE: [(Reason, &str, &str); 5] = [
+    (Reason::CertificateUnreadable, "tests/adapter.rs", "certificate_unreadable"),
+    (Reason::ContentLengthMismatch, "src/exchange/tests.rs", "400 content_length_mismatch"),
+    (Reason::EndedUndecided, "src/exchange/tests.rs", "Reason::EndedUndecided"),
+    (Reason::ExemptEventStream, "src/exchange/tests.rs", "403 exempt_event_stream"),
+    (Reason::HostFault, "tests/adapter.rs", "host_fault"),
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// All files below a folder whose name ends like this, by their path from the root.
+fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.to_string_lossy().ends_with(ending) {
+                found.push(path.strip_prefix(root()).expect("below the root").to_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The sources without their tests: path, top-level module, text.
+fn sources() -> Vec<(PathBuf, String, String)> {
+    let is_test = |path: &PathBuf| path.ends_with("tests.rs");
+    let sources = files("src", ".rs").into_iter().filter(|path| !is_test(path));
+    sources
+        .map(|path| {
+            let text = read(&path);
+            let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned();
+            let module = path.iter().nth(1).map(|part| part.to_string_lossy().replace(".rs", "")).unwrap_or_default();
+            (path, module, text)
+        })
+        .collect()
+}
+
+#[test]
+fn modules_use_only_what_their_layer_may() {
+    let layers: BTreeMap<&str, &[&str]> = LAYERS.iter().copied().collect();
+    let mut seen = BTreeSet::new();
+    for (path, module, text) in sources() {
+        let Some(allowed) = layers.get(module.as_str()) else {
+            assert!(["lib", "bin"].contains(&module.as_str()), "{}: has no layer", path.display());
+            continue;
+        };
+        seen.insert(module.clone());
+        for used in text.split("crate::").skip(1) {
+            let used: String = used.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
+            assert!(used == module || allowed.contains(&used.as_str()), "{}: uses `{used}`", path.display());
+        }
+    }
+    assert_eq!(seen.len(), LAYERS.len(), "a layer without a module");
+}
+
+#[test]
+fn the_core_touches_no_world() {
+    for (path, module, text) in sources() {
+        let may: &[&str] = match module.as_str() {
+            "cli" | "bin" => &["std::env", "std::fs", "std::io", "std::process", "SystemTime::now"],
+            "host" => &["proxy_wasm::"],
+            _ => &[],
+        };
+        for word in WORLD.iter().filter(|word| !may.contains(word)) {
+            assert!(!text.contains(word), "{}: `{word}`", path.display());
+        }
+        let unsafe_is_allowed = path == Path::new("src/host/abi.rs");
+        assert!(unsafe_is_allowed || !text.contains("unsafe "), "{}: unsafe code", path.display());
+    }
+}
+
+#[test]
+fn files_and_functions_are_small() {
+    for (path, _, text) in sources() {
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines.len() <= MAX_FILE_LINES, "{}: {} lines", path.display(), lines.len());
+        for (start, line) in lines.iter().enumerate() {
+            let indent = line.len() - line.trim_start().len();
+            let is_function =
+                line.trim_start().trim_start_matches("pub").contains("fn ") && !line.trim_end().ends_with(';');
+            if is_function && !line.trim_start().starts_with("//") {
+                let end = lines[start..].iter().position(|line| *line == format!("{}}}", " ".repeat(indent)));
+                let length = end.unwrap_or_default();
+                let is_table = text.contains("/// The table.") && line.starts_with("fn wire(");
+                assert!(is_table || length <= MAX_FUNCTION_LINES, "{}:{}: {length} lines", path.display(), start + 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_reason_has_a_row_in_the_documents_and_a_test_that_produces_it() {
+    let rows: BTreeSet<String> = read("docs/reasons.md")
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next().map(str::to_owned))
+        .collect();
+    let codes: BTreeSet<String> = Reason::ALL.iter().map(|reason| reason.code().to_owned()).collect();
+    assert_eq!(rows, codes, "docs/reasons.md");
+
+    let mut produced: BTreeSet<String> = BTreeSet::new();
+    for path in files("tests/cases", ".json") {
+        let file: Value = serde_json::from_str(&read(&path)).expect("JSON");
+        for case in file["cases"].as_array().expect("cases") {
+            produced.insert(case["expect"]["reason"].as_str().expect("a reason").to_owned());
+        }
+    }
+    for (reason, path, text) in PRODUCED_ELSEWHERE {
+        assert!(read(path).contains(text), "{path}: no longer produces {reason}");
+        assert!(produced.insert(reason.code().to_owned()), "{reason}: a golden case produces it by now");
+    }
+    assert_eq!(produced, codes, "cases and reasons");
+}
+
+#[test]
+fn every_source_file_is_on_the_map() {
+    let map = read("ARCHITECTURE.md");
+    for (path, ..) in sources() {
+        let name = path.strip_prefix("src").expect("below src").display().to_string();
+        assert!(map.contains(&format!("`{name}`")), "ARCHITECTURE.md: lacks `{name}`");
+    }
+}
+
+#[test]
+fn documents_name_only_targets_that_exist() {
+    let makefile = read("Makefile");
+    let documents = files("docs", ".md").into_iter().chain(files("envoy", ".md")).chain(files("examples", ".md"));
+    let top = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"].map(PathBuf::from);
+    for path in documents.chain(top) {
+        for target in read(&path).split("`make ").skip(1) {
+            let target: String = target.chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect();
+            assert!(makefile.contains(&format!("\n{target}:")), "{}: `make {target}`", path.display());
+        }
+    }
+}
