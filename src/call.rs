@@ -6,6 +6,9 @@ use crate::head::Verb;
 use crate::message::{Field, Message, Params};
 use crate::reason::{Reason, Refusal};
 
+/// Longest name of a tool, prompt or task and longest URI, in bytes.
+const MAX_TARGET_BYTES: usize = 8192;
+
 /// A request as the policy judges it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Call<'a> {
@@ -125,7 +128,8 @@ fn request<'a>(method: &str, params: &'a Params<'a>) -> Result<Needs<'a>, Refusa
 
 fn subscriptions<'a>(params: &'a Params<'a>) -> Result<Needs<'a>, Refusal> {
     let (resources, tasks) = (&params.resource_subscriptions, &params.task_subscriptions);
-    if resources.malformed || tasks.malformed {
+    let is_unusable = |uri: &Cow<'_, str>| uri.len() > MAX_TARGET_BYTES || uri.contains('\0');
+    if resources.malformed || tasks.malformed || resources.texts.iter().any(is_unusable) {
         return Err(Refusal::new(Reason::ParamsInvalid, "`params.notifications` is not made of lists of strings"));
     }
     Ok(Needs::Subscriptions { resources: resources.texts.clone(), tasks: !tasks.texts.is_empty() })
@@ -145,11 +149,14 @@ fn completion<'a>(params: &'a Params<'a>) -> Result<Needs<'a>, Refusal> {
     }
 }
 
-/// A name that servers read as one: a string without NUL.
+/// A name that servers read as one: a string without NUL, of a length that patterns can be tried on.
 fn usable<'a>(field: &'a Field<'a>, key: &str) -> Result<Cow<'a, str>, Refusal> {
     match field {
-        Field::Text(text) if !text.contains('\0') => Ok(Cow::Borrowed(text)),
-        _ => Err(Refusal::new(Reason::TargetInvalid, format!("`params.{key}` is not a string without NUL"))),
+        Field::Text(text) if text.len() <= MAX_TARGET_BYTES && !text.contains('\0') => Ok(Cow::Borrowed(text)),
+        _ => {
+            let detail = format!("`params.{key}` is not a string of at most {MAX_TARGET_BYTES} bytes without NUL");
+            Err(Refusal::new(Reason::TargetInvalid, detail))
+        }
     }
 }
 
@@ -214,6 +221,13 @@ mod tests {
         ] {
             assert_eq!(request(method, params), Err(Reason::TargetInvalid), "{method} {params}");
         }
+        let long = "x".repeat(MAX_TARGET_BYTES);
+        assert!(request("tools/call", &format!(r#"{{"name":"{long}"}}"#)).is_ok());
+        assert_eq!(request("tools/call", &format!(r#"{{"name":"{long}x"}}"#)), Err(Reason::TargetInvalid));
+        let many = format!(r#"{{"notifications":{{"resourceSubscriptions":[{}]}}}}"#, vec![r#""a""#; 1025].join(","));
+        assert_eq!(request("subscriptions/listen", &many), Err(Reason::ParamsInvalid));
+        let list = format!(r#"{{"notifications":{{"resourceSubscriptions":["{long}x"]}}}}"#);
+        assert_eq!(request("subscriptions/listen", &list), Err(Reason::ParamsInvalid));
         for list in [r#"["a",1]"#, r#""a""#, "{}", "null"] {
             let params = format!(r#"{{"notifications":{{"resourceSubscriptions":{list}}}}}"#);
             assert_eq!(request("subscriptions/listen", &params), Err(Reason::ParamsInvalid), "{list}");

@@ -193,7 +193,7 @@ impl Exchange {
             return head.check_message(policy.limits().max_body_bytes);
         }
         if !policy.lets_through(head.verb) {
-            return Err(Refusal::new(Reason::VerbNotAllowed, head.verb.as_str()));
+            return Err(Refusal::new(Reason::VerbNotAllowed, format!("verb `{}`", head.verb_text)));
         }
         if !end {
             return Err(Refusal::new(Reason::BodyNotAllowed, format!("{} with a body", head.verb.as_str())));

@@ -91,7 +91,8 @@ impl UriGlob {
     /// matches no pattern.
     #[must_use]
     pub fn matches(&self, uri: &str) -> bool {
-        if is_ambiguous(uri) {
+        let prefix = self.text.split('*').next().unwrap_or_default();
+        if !uri.starts_with(prefix) || is_ambiguous(uri) {
             return false;
         }
         // The set of pattern positions that the text so far can have reached: each byte costs at most one pass

@@ -11,6 +11,8 @@ const METHOD_OVERRIDES: [&str; 3] = ["x-http-method", "x-http-method-override", 
 pub struct RequestHead {
     /// The verb.
     pub verb: Verb,
+    /// The verb as it was sent.
+    pub verb_text: String,
     /// `:path`, with its query.
     pub target: String,
     /// `:authority`.
@@ -43,7 +45,10 @@ impl RequestHead {
 
     fn take(&mut self, name: &str, value: &[u8]) {
         match name {
-            ":method" => self.verb = Verb::read(value),
+            ":method" => {
+                self.verb = Verb::read(value);
+                self.verb_text = lossy(value);
+            }
             ":path" => self.target = lossy(value),
             ":authority" => self.authority = lossy(value),
             "content-type" => self.content_type.add(value),

@@ -28,11 +28,11 @@ pub mod identity;
 pub mod json;
 pub mod message;
 pub mod mirror;
-mod order;
 pub mod policy;
 pub mod principal;
 pub mod reason;
 pub mod reply;
+mod text;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod cli;

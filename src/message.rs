@@ -17,6 +17,12 @@ pub use params::{Field, Items, Params, Reference};
 /// Largest integer that every JSON implementation keeps exactly (RFC 8259, section 6): 2^53 − 1.
 const MAX_SAFE_INTEGER: i64 = 9_007_199_254_740_991;
 
+/// Longest string that is taken for an id, in bytes: replies repeat it.
+const MAX_ID_BYTES: usize = 1024;
+
+/// Longest method, in bytes; MCP's own have at most 36.
+const MAX_METHOD_BYTES: usize = 256;
+
 /// A message as a client sends it.
 #[derive(Debug)]
 pub enum Message<'a> {
@@ -115,7 +121,7 @@ impl<'a> Envelope<'a> {
         let mut members = reader.open_object()?;
         while let Some(key) = reader.next_key(&mut members)? {
             envelope.read_member(&key, reader)?;
-            keys.add(key);
+            keys.add(key)?;
         }
         keys.check(&[]).map_err(|refusal| within("the envelope", &refusal))?;
         Ok(envelope)
@@ -171,10 +177,14 @@ fn call<'a>(id: Option<RequestId>, method: Cow<'a, str>, params: Params<'a>) -> 
 }
 
 fn read_id(reader: &mut Reader<'_>) -> Result<RequestId, Refusal> {
-    let invalid =
-        |reader: &Reader<'_>| at(Reason::IdInvalid, "`id` is neither a string nor an integer within ±(2^53−1)", reader);
+    let invalid = |reader: &Reader<'_>| {
+        at(Reason::IdInvalid, "`id` is neither a string of at most 1024 bytes nor an integer within ±(2^53−1)", reader)
+    };
     match reader.kind()? {
-        Kind::Text => Ok(RequestId::Text(reader.string()?.into_owned())),
+        Kind::Text => match reader.string()? {
+            id if id.len() <= MAX_ID_BYTES => Ok(RequestId::Text(id.into_owned())),
+            _ => Err(invalid(reader)),
+        },
         Kind::Number => match reader.raw()?.parse::<i64>() {
             Ok(id) if (-MAX_SAFE_INTEGER..=MAX_SAFE_INTEGER).contains(&id) => Ok(RequestId::Integer(id)),
             _ => Err(invalid(reader)),
@@ -188,8 +198,8 @@ fn read_id(reader: &mut Reader<'_>) -> Result<RequestId, Refusal> {
 
 fn read_method<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a, str>, Refusal> {
     match reader.raw_text()? {
-        Some(method) if !method.is_empty() && !method.contains('\0') => Ok(method),
-        _ => Err(at(Reason::MethodInvalid, "`method` is not a string without NUL", reader)),
+        Some(method) if (1..=MAX_METHOD_BYTES).contains(&method.len()) && !method.contains('\0') => Ok(method),
+        _ => Err(at(Reason::MethodInvalid, "`method` is not a string of 1 to 256 bytes without NUL", reader)),
     }
 }
 

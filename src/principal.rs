@@ -5,6 +5,10 @@ use std::rc::Rc;
 use crate::certificate::uri_sans_of_pem;
 use crate::identity::SpiffeId;
 use crate::reason::{Reason, Refusal};
+use crate::text::cut;
+
+/// How much of a certificate's names a reason keeps, in bytes: reasons are remembered with the certificate.
+const MAX_DETAIL_BYTES: usize = 512;
 
 /// The peer of a request, as far as it could be verified.
 #[derive(Clone, Debug)]
@@ -21,7 +25,10 @@ impl Principal {
     pub fn from_uri_san(uri: &str) -> Self {
         match SpiffeId::parse(uri) {
             Ok(id) => Self::Spiffe(Rc::new(id)),
-            Err(error) => Self::nobody(Reason::SpiffeIdMalformed, format!("URI SAN `{uri}`: {error}")),
+            Err(error) => {
+                let uri = cut(uri, MAX_DETAIL_BYTES);
+                Self::nobody(Reason::SpiffeIdMalformed, format!("URI SAN `{uri}`: {error}"))
+            }
         }
     }
 
@@ -31,7 +38,10 @@ impl Principal {
         match uri_sans_of_pem(pem).as_deref() {
             Ok([uri]) => Self::from_uri_san(uri),
             Ok([]) => Self::nobody(Reason::SpiffeIdMissing, "peer certificate has no URI SAN"),
-            Ok(uris) => Self::nobody(Reason::SeveralUriSans, format!("URI SANs `{}`", uris.join("`, `"))),
+            Ok(uris) => {
+                let all = uris.join("`, `");
+                Self::nobody(Reason::SeveralUriSans, format!("URI SANs `{}`", cut(&all, MAX_DETAIL_BYTES)))
+            }
             Err(error) => Self::nobody(Reason::CertificateUnreadable, error.to_string()),
         }
     }

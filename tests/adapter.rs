@@ -161,7 +161,7 @@ fn attributes_that_are_not_what_they_should_be_refuse() {
 }
 
 #[test]
-fn an_older_proxy_shows_the_first_uri_san_and_a_warning_once() {
+fn an_older_proxy_shows_the_first_uri_san() {
     let ca = Ca::new("test").expect("an authority");
     let host = host(&ca, "granted");
     let plugin = plugin(&host);
@@ -169,11 +169,32 @@ fn an_older_proxy_shows_the_first_uri_san_and_a_warning_once() {
         state.attributes.remove("connection.peer_certificate");
         state.attributes.remove("connection.peer_certificate_valid");
     });
-    for _ in 0..3 {
-        assert_eq!(run(&mut plugin.stream(host.clone()), &host), Flow::Continue);
+    assert_eq!(run(&mut plugin.stream(host.clone()), &host), Flow::Continue);
+}
+
+#[test]
+fn a_proxy_that_is_not_known_to_be_new_is_warned_of_at_start() {
+    let ca = Ca::new("test").expect("an authority");
+    for (version, verification, warnings) in [
+        (None, "connection", 1),
+        (Some((1, 38)), "connection", 1),
+        (Some((1, 39)), "connection", 0),
+        (Some((2, 0)), "connection", 0),
+        (Some((1, 38)), "listener", 0),
+    ] {
+        let host = host(&ca, "granted");
+        host.with(|state| {
+            let policy = json!({ "identity": { "verification": verification }, "callers": { CALLER: ["granted"] } });
+            state.configuration = policy.to_string().into_bytes();
+            for (part, number) in version.into_iter().flat_map(|(major, minor)| [("major", major), ("minor", minor)]) {
+                let path = format!("xds.node.user_agent_build_version.version.{part}_number");
+                state.attributes.insert(path, u64::to_le_bytes(number).to_vec());
+            }
+        });
+        plugin(&host);
+        let warned = host.with(|state| state.log.iter().filter(|(level, _)| *level == Level::Warn).count());
+        assert_eq!(warned, warnings, "{version:?} {verification}");
     }
-    let warnings = host.with(|state| state.log.iter().filter(|(level, _)| *level == Level::Warn).count());
-    assert_eq!(warnings, 1);
 }
 
 #[test]
@@ -260,7 +281,7 @@ fn filter_state_holds_the_record_and_single_facts() {
     let ca = Ca::new("test").expect("an authority");
     let host = host(&ca, "granted");
     run(&mut plugin(&host).stream(host.clone()), &host);
-    let state = host.with(|state| state.filter_state.clone());
+    let state = host.with(|state| state.properties.clone());
     let fact = |name: &str| state.get(name).map(|value| String::from_utf8_lossy(value).into_owned());
     assert_eq!(fact("mcp_toolgate_caller").as_deref(), Some(CALLER));
     assert_eq!(fact("mcp_toolgate_method").as_deref(), Some("tools/call"));

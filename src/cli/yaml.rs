@@ -172,7 +172,7 @@ mod tests {
     fn a_document_becomes_a_tree_with_byte_offsets() {
         let text = "é: [a, 'b', 1, 1.0, true, null, ~]\nb: {c: \"2\"}\nb: x\n";
         let node = parse(text).expect("YAML");
-        assert_eq!(show(&node), r##"{é@0:["a","b",#1,#1.0,true,null,null],b@36:{c@40:"2"},b@48:"x"}"##);
+        assert_eq!(show(&node), r#"{é@0:["a","b",#1,#1.0,true,null,null],b@36:{c@40:"2"},b@48:"x"}"#);
         assert_eq!(show(&parse("# nothing\n").expect("YAML")), "null");
     }
 

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use super::fault::{Fault, nearest};
 use super::node::{Member, Node, Value};
-use crate::order::sorted;
+use crate::text::sorted;
 
 /// Where all faults of one reading gather, in the order of the text.
 #[derive(Default)]
@@ -77,13 +77,14 @@ impl<'n> Place<'n> {
             return None;
         };
         let keys = sorted(members.iter().map(|member| member.key.as_str()));
+        let mut seen = vec![false; keys.len()];
         let mut places = Vec::with_capacity(members.len());
         for member in members {
             let place =
                 Self { key_at: member.at, node: &member.node, path: self.join(&member.key), faults: self.faults };
-            let twice = keys.partition_point(|key| *key <= member.key.as_str())
-                - keys.partition_point(|key| *key < member.key.as_str());
-            if twice > 1 {
+            let at = keys.partition_point(|key| *key < member.key.as_str());
+            let is_first = seen.get_mut(at).is_some_and(|seen| !std::mem::replace(seen, true));
+            if !is_first {
                 self.fault_at(member.at, &place.path, "key stands more than once".into(), None);
             }
             places.push((member, place));

@@ -66,7 +66,6 @@ fn all_faults_are_listed_at_once_each_with_its_path() {
         [
             "unknown key `caller` (did you mean `callers`?)",
             r#"callers."spiffe://a//b": empty path segment"#,
-            r#"callers."spiffe://a/c": key stands more than once"#,
             r#"callers."spiffe://a/c": unknown key `tolls` (did you mean `tools`?)"#,
             r#"callers."spiffe://a/c".tools[0]: must be a string, is a number (put it in quotes)"#,
             r#"callers."spiffe://a/c".tools[1]: must not be empty"#,
@@ -77,6 +76,7 @@ fn all_faults_are_listed_at_once_each_with_its_path() {
     );
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of faults")]
 #[test]
 fn each_fault_says_what_is_wrong_and_the_way_out() {
     for (text, fault) in [

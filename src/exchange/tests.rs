@@ -135,7 +135,7 @@ fn an_exempt_path_may_not_turn_out_to_be_a_stream() {
         (None, false),
     ] {
         let mut exchange = exchange(policy);
-        let turn = exchange.request_head(head("GET", "/healthz", &[]), |_| unreachable!("nobody is asked"), true);
+        let turn = exchange.request_head(head("GET", "/healthz", &[]), |_| panic!("nobody is asked"), true);
         assert_eq!(did(&turn), "forward");
         let turn = exchange.response_head(content_type.map(str::as_bytes));
         assert_eq!(turn.as_ref().map(did), refused.then(|| "403 exempt_event_stream".to_owned()), "{content_type:?}");

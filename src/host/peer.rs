@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use super::{Host, HostError, Level};
+use super::{Host, HostError};
 use crate::policy::Policy;
 use crate::principal::Principal;
 use crate::reason::{Reason, Refusal};
@@ -26,7 +26,6 @@ pub struct Peers {
     old: RefCell<BTreeMap<String, Principal>>,
     has_validity: Cell<bool>,
     has_certificate: Cell<bool>,
-    warned: Cell<bool>,
 }
 
 impl Peers {
@@ -61,10 +60,7 @@ impl Peers {
                 Err(Refusal::new(Reason::CertificateNotValidated, NOT_VALIDATED))
             }
             None if self.has_validity.get() => Err(vanished(CERTIFICATE_VALID)),
-            None => {
-                self.warn_once(host);
-                Ok(())
-            }
+            None => Ok(()),
         }
     }
 
@@ -117,12 +113,6 @@ impl Peers {
         }
         young.insert(digest, principal);
     }
-
-    fn warn_once(&self, host: &impl Host) {
-        if !self.warned.replace(true) {
-            host.log(Level::Warn, PRESENTED_ONLY);
-        }
-    }
 }
 
 /// A boolean attribute: one byte (measured).
@@ -147,10 +137,6 @@ impl From<HostError> for Refusal {
 
 const NOT_VALIDATED: &str = "the certificate was presented but not validated; Envoy reports this for resumed TLS \
                              sessions: switch session resumption off, or set `identity.verification: listener`";
-
-const PRESENTED_ONLY: &str = "mcp_toolgate: this Envoy does not say whether a client certificate was validated (it \
-                              has no `connection.peer_certificate_valid`, new in 1.39), only that one was presented; \
-                              the listener's validation is relied on";
 
 #[cfg(test)]
 mod tests {

@@ -26,7 +26,7 @@ pub(super) struct Place {
 impl Place {
     fn read(host: &impl Host) -> Self {
         let metadata = |key| {
-            let value = host.property(&["node", "metadata", key]).ok().flatten()?;
+            let value = host.property(&["xds", "node", "metadata", key]).ok().flatten()?;
             String::from_utf8(value).ok().filter(|value| !value.is_empty())
         };
         Self { workload: metadata("WORKLOAD_NAME"), namespace: metadata("NAMESPACE") }
@@ -58,6 +58,7 @@ impl Plugin {
         match Policy::from_json(&text) {
             Ok(policy) => {
                 announce(host, &policy);
+                warn_of_older_proxy(host, &policy);
                 self.policy = Rc::new(policy);
                 self.place = Rc::new(Place::read(host));
                 true
@@ -84,6 +85,25 @@ fn announce(host: &impl Host, policy: &Policy) {
         host.log(Level::Info, &line);
     }
 }
+
+/// Says when the proxy cannot tell whether a client certificate was validated.
+fn warn_of_older_proxy(host: &impl Host, policy: &Policy) {
+    let number = |part| {
+        let value = host.property(&["xds", "node", "user_agent_build_version", "version", part]).ok().flatten()?;
+        Some(u64::from_le_bytes(*value.first_chunk::<8>()?))
+    };
+    let version = (number("major_number").unwrap_or_default(), number("minor_number").unwrap_or_default());
+    if version < VALIDATION_SINCE && !policy.listener_verifies() {
+        host.log(Level::Warn, PRESENTED_ONLY);
+    }
+}
+
+/// The first Envoy that has `connection.peer_certificate_valid`.
+const VALIDATION_SINCE: (u64, u64) = (1, 39);
+
+const PRESENTED_ONLY: &str = "mcp_toolgate: this proxy is not known to be Envoy 1.39 or newer; an older one does not \
+                              say whether a client certificate was validated, only that one was presented, and the \
+                              listener's validation is relied on";
 
 fn rejection(faults: &Faults) -> String {
     let count = faults.0.len();

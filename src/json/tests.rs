@@ -105,7 +105,7 @@ fn raw_gives_the_exact_text_of_a_value() {
     assert_eq!(reader.end(), Ok(()));
 }
 
-/// JSONTestSuite (`nst/JSONTestSuite`): every `n_` file is refused, every `y_` file is read; of the files that the
+/// `JSONTestSuite` (`nst/JSONTestSuite`): every `n_` file is refused, every `y_` file is read; of the files that the
 /// standard leaves open, those with sound UTF-8, paired surrogates and little nesting are read.
 #[test]
 fn json_test_suite() {

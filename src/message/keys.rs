@@ -2,16 +2,23 @@
 
 use std::borrow::Cow;
 
-use crate::order::sorted;
 use crate::reason::{Reason, Refusal};
+use crate::text::sorted;
+
+/// Most members of an object that the decision reads, and most items of a list there. Honest ones have a few dozen.
+pub(super) const MAX_MEMBERS: usize = 1024;
 
 /// The keys that an object has shown so far.
 #[derive(Default)]
 pub(super) struct Keys<'a>(Vec<Cow<'a, str>>);
 
 impl<'a> Keys<'a> {
-    pub(super) fn add(&mut self, key: Cow<'a, str>) {
+    pub(super) fn add(&mut self, key: Cow<'a, str>) -> Result<(), Refusal> {
+        if self.0.len() == MAX_MEMBERS {
+            return Err(Refusal::new(Reason::ParamsInvalid, format!("more than {MAX_MEMBERS} members")));
+        }
         self.0.push(key);
+        Ok(())
     }
 
     /// Checks all keys, among them that none looks like one of `known` without being it.

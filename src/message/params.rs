@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::keys::Keys;
+use super::keys::{Keys, MAX_MEMBERS};
 use super::{at, within};
 use crate::json::{Kind, Reader};
 use crate::reason::{Reason, Refusal};
@@ -49,7 +49,7 @@ pub enum Field<'a> {
 pub struct Items<'a> {
     /// The strings of the list; empty where there is none.
     pub texts: Vec<Cow<'a, str>>,
-    /// Whether something else stands in the list's place, or within it.
+    /// Whether something else stands in the list's place or within it, or the list is too long.
     pub malformed: bool,
 }
 
@@ -153,8 +153,8 @@ impl<'a> Items<'a> {
         let mut members = reader.open_array()?;
         while reader.next_item(&mut members)? {
             match reader.raw_text()? {
-                Some(text) => items.texts.push(text),
-                None => items.malformed = true,
+                Some(text) if items.texts.len() < MAX_MEMBERS => items.texts.push(text),
+                _ => items.malformed = true,
             }
         }
         Ok(items)
@@ -176,7 +176,7 @@ fn object<'a>(
     let mut members = reader.open_object()?;
     while let Some(key) = reader.next_key(&mut members)? {
         member(reader, &key)?;
-        keys.add(key);
+        keys.add(key)?;
     }
     keys.check(known).map_err(|refusal| within(place, &refusal))?;
     Ok(true)

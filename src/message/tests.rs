@@ -27,10 +27,20 @@ fn ids_keep_their_json_type() {
 }
 
 #[test]
-fn hundred_thousand_keys_are_checked_in_little_time() {
-    let keys: Vec<String> = (0..100_000).map(|key| format!("\"k{key}\":0")).collect();
-    let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"x","params":{{{}}}}}"#, keys.join(","));
-    assert!(Message::parse(body.as_bytes(), 64).is_ok());
+fn what_the_decision_reads_is_bounded_and_arguments_are_not() {
+    let members = |count: usize| (0..count).map(|key| format!("\"k{key}\":0")).collect::<Vec<_>>().join(",");
+    let reason = |params: &str, id: &str, method: &str| {
+        let body = format!(r#"{{"jsonrpc":"2.0","id":"{id}","method":"{method}","params":{{{params}}}}}"#);
+        Message::parse(body.as_bytes(), 64).err().map(|refusal| refusal.reason)
+    };
+    assert_eq!(reason(&members(1024), "1", "x"), None);
+    assert_eq!(reason(&members(1025), "1", "x"), Some(Reason::ParamsInvalid));
+    assert_eq!(reason(&format!(r#""_meta":{{{}}}"#, members(1025)), "1", "x"), Some(Reason::ParamsInvalid));
+    assert_eq!(reason(&format!(r#""arguments":{{{}}}"#, members(100_000)), "1", "x"), None);
+    assert_eq!(reason("", &"i".repeat(1024), "x"), None);
+    assert_eq!(reason("", &"i".repeat(1025), "x"), Some(Reason::IdInvalid));
+    assert_eq!(reason("", "1", &"m".repeat(256)), None);
+    assert_eq!(reason("", "1", &"m".repeat(257)), Some(Reason::MethodInvalid));
 }
 
 /// A body made of the parts that smugglers use.

@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 use crate::config::{CallerConfig, Config, DeniedStatus, Hold, Tasks};
 use crate::hex;
 use crate::json::write::Object;
-use crate::order::sorted_unique;
+use crate::text::sorted_unique;
 
 /// SHA-256 over the canonical form, in hex. `config.callers` are in the order of their patterns.
 pub(super) fn hash(config: &Config) -> String {

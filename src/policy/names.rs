@@ -1,7 +1,7 @@
 //! Lists of names, globs and URIs: exact ones are looked up, patterns are tried one by one.
 
 use crate::glob::{Glob, UriGlob};
-use crate::order::sorted_unique;
+use crate::text::sorted_unique;
 
 /// Names and globs of tools, prompts or methods.
 #[derive(Debug, Default)]

@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 use super::listener::{Filter, Hold, Listener, Policy, Tls, Transport, Validator};
 use super::pki::{Ca, Leaf};
 
-/// Envoy's limit on a request's buffered bytes: 64 KiB above the largest body that a test allows.
-pub const BUFFER_LIMIT: u32 = 1024 * 1024 + 64 * 1024;
+/// The most that Envoy reads from a connection at once: 64 KiB above the largest body that a test allows. Before 1.39
+/// it bounds the buffered bytes of a request, too.
+const CONNECTION_BUFFER_LIMIT: u32 = 1024 * 1024 + 64 * 1024;
 
-/// The most that Envoy reads from a connection at once. A filter hears of bytes only after they are buffered, so
-/// this has to be less than those 64 KiB, or Envoy's own 413 may come before the filter's.
-const CONNECTION_BUFFER_LIMIT: u32 = 32 * 1024;
+/// The most that Envoy buffers of a request. A filter hears of bytes only after they are buffered: what is allowed
+/// and what may come at once have to fit together, or Envoy's own 413 may be quicker than the filter's.
+const REQUEST_BUFFER_LIMIT: u32 = 2 * CONNECTION_BUFFER_LIMIT;
 
 /// The trust domain of the certificates that the tests treat as good.
 pub const TRUST_DOMAIN: &str = "cluster.local";
@@ -194,7 +195,7 @@ impl Setup {
             "name": "recorder",
             "type": "STATIC",
             "connect_timeout": "2s",
-            "per_connection_buffer_limit_bytes": BUFFER_LIMIT,
+            "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_LIMIT,
             "typed_extension_protocol_options": {
                 options: {
                     "@type": format!("type.googleapis.com/{options}"),
@@ -242,7 +243,7 @@ fn buffer_filter() -> Value {
         "name": "envoy.filters.http.buffer",
         "typed_config": {
             "@type": format!("{API}.filters.http.buffer.v3.Buffer"),
-            "max_request_bytes": BUFFER_LIMIT,
+            "max_request_bytes": REQUEST_BUFFER_LIMIT,
         },
     })
 }
@@ -255,7 +256,7 @@ fn route_config() -> Value {
             "domains": ["*"],
             "routes": [{
                 "match": { "prefix": "/" },
-                "request_body_buffer_limit": BUFFER_LIMIT,
+                "request_body_buffer_limit": REQUEST_BUFFER_LIMIT,
                 "route": { "cluster": "recorder", "timeout": "10s" },
             }],
         }],

@@ -13,6 +13,9 @@ pub struct MockHost {
     state: Rc<RefCell<State>>,
 }
 
+/// A local reply: status, headers and body.
+pub type LocalReply = (u16, Vec<(String, String)>, Vec<u8>);
+
 /// What the stand-in answers, and what was done to it.
 #[derive(Debug, Default)]
 pub struct State {
@@ -28,12 +31,12 @@ pub struct State {
     pub body: Vec<u8>,
     /// Calls that fail.
     pub failing: Vec<&'static str>,
-    /// Local replies: status, headers and body.
-    pub replies: Vec<(u16, Vec<(String, String)>, Vec<u8>)>,
+    /// Local replies.
+    pub replies: Vec<LocalReply>,
     /// Log lines.
     pub log: Vec<(Level, String)>,
     /// Filter state.
-    pub filter_state: BTreeMap<String, Vec<u8>>,
+    pub properties: BTreeMap<String, Vec<u8>>,
     /// How often the stream was reset.
     pub resets: usize,
 }
@@ -68,7 +71,7 @@ impl Host for MockHost {
 
     fn set_property(&self, name: &str, value: &[u8]) -> Result<(), HostError> {
         self.call("set_property", |state| {
-            state.filter_state.insert(name.to_owned(), value.to_vec());
+            state.properties.insert(name.to_owned(), value.to_vec());
         })
     }
 
@@ -103,7 +106,7 @@ impl Host for MockHost {
     }
 
     fn now(&self) -> Option<Duration> {
-        Some(Duration::from_secs(1_800_000_000))
+        Some(Duration::from_hours(500_000))
     }
 
     fn log(&self, level: Level, line: &str) {

@@ -1,0 +1,37 @@
+//! Texts: one sort for all lists, which keeps the module small, and one way of cutting what grows too long.
+
+use std::borrow::Cow;
+
+/// The texts in ascending order of their bytes.
+pub(crate) fn sorted<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut texts: Vec<&str> = texts.collect();
+    texts.sort_unstable();
+    texts
+}
+
+/// The texts in ascending order of their bytes, each once.
+pub(crate) fn sorted_unique<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut texts = sorted(texts);
+    texts.dedup();
+    texts
+}
+
+/// The text as it is, or its start and `…` where it is longer than `longest` bytes.
+pub(crate) fn cut(text: &str, longest: usize) -> Cow<'_, str> {
+    match text.get(..text.floor_char_boundary(longest)) {
+        Some(start) if start.len() < text.len() => Cow::Owned(format!("{start}…")),
+        _ => Cow::Borrowed(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_cut_on_a_character() {
+        for (text, longest, expected) in [("aéé", 2, "a…"), ("aé", 3, "aé"), ("", 0, ""), ("é", 1, "…")] {
+            assert_eq!(cut(text, longest), expected);
+        }
+    }
+}

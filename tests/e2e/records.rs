@@ -1,0 +1,143 @@
+//! What the operator sees: one record for each request, in the log and in the access log.
+
+use serde_json::{Value, json};
+
+use crate::fixture::{MTLS, SUPPORT_BOT, Site, policy};
+use crate::support::bootstrap::{NAMESPACE, WORKLOAD};
+use crate::support::expectation::AUDIT_KEYS;
+use crate::support::listener::{Filter, Hold, Listener};
+use crate::support::request::Request;
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+#[test]
+fn refusals_are_logged_as_warnings_and_allows_as_information() {
+    let site = guarded_site();
+    for (tool, level) in [("search_tickets", "[info][wasm]"), ("delete_tenant", "[warning][wasm]")] {
+        let _ = site.caller("guarded", SUPPORT_BOT).send(&Request::tool_call(tool).id(tool));
+        let record = site.envoy.audit_record(tool);
+        assert_eq!(record["target"], tool);
+        let lines = site.envoy.log().lines();
+        let line = lines.iter().find(|line| line.contains(&format!("\"{tool}\"")));
+        let line = line.expect("the record is a line of the log");
+        assert!(line.contains(level), "{line}");
+    }
+}
+
+#[test]
+fn a_record_says_where_who_what_and_why() {
+    let site = guarded_site();
+    let request = Request::tool_call("read_a")
+        .id("facts")
+        .header("traceparent", &format!("00-{TRACE}-00f067aa0ba902b7-01"))
+        .header("mcp-session-id", "secret-session")
+        .header("mcp-protocol-version", "2025-11-25");
+    let response = site.caller("guarded", SUPPORT_BOT).send(&request);
+    assert_eq!(response.summary(), "200");
+    let record = site.envoy.audit_record("facts");
+    let keys: Vec<_> = record.as_object().into_iter().flat_map(|it| it.keys()).collect();
+    assert_eq!(keys, AUDIT_KEYS);
+    let facts = [
+        ("workload", WORKLOAD),
+        ("namespace", NAMESPACE),
+        ("server", "ticket-desk"),
+        ("verdict", "allow"),
+        ("reason", "granted"),
+        ("caller", SUPPORT_BOT),
+        ("method", "tools/call"),
+        ("target", "read_a"),
+        ("trace_id", TRACE),
+        ("protocol_version", "2025-11-25"),
+        ("enforcement", "enforce"),
+    ];
+    for (key, value) in facts {
+        assert_eq!(record[key], value, "{key}");
+    }
+    assert_eq!(record["rpc_id"], 1);
+    let text = record.to_string();
+    assert!(!text.contains("secret-session") && !record["session"].is_null(), "{text}");
+}
+
+#[test]
+fn the_access_log_has_the_record_and_its_facts() {
+    let site = guarded_site();
+    let strange = "spiffe://cluster.local/ns/agents/sa/stranger";
+    let cases =
+        [("allowed", SUPPORT_BOT, "read_a"), ("refused", SUPPORT_BOT, "delete_tenant"), ("unknown", strange, "read_a")];
+    for (id, caller, tool) in cases {
+        let _ = site.caller("guarded", caller).send(&Request::tool_call(tool).id(id));
+        let record = site.envoy.audit_record(id);
+        let access = site.envoy.access_record(id);
+        let logged = access["record"].as_str().unwrap_or_default();
+        let logged: Value = serde_json::from_str(logged).expect("the filter state is JSON");
+        assert_eq!(logged, record);
+        for key in ["caller", "method", "verdict", "reason"] {
+            assert_eq!(access[key], record[key], "{id}: {key}");
+        }
+        assert_eq!(access["tool"], record["target"], "{id}");
+    }
+}
+
+#[test]
+fn a_record_kept_out_of_the_log_is_still_in_the_access_log() {
+    let mut policy = policy();
+    policy["audit"] = json!({ "allow": false });
+    let site = Site::start([Listener::new("guarded", MTLS, Filter::new(policy, Hold::Headers))]);
+    let caller = site.caller("guarded", SUPPORT_BOT);
+    for tool in ["read_a", "delete_tenant"] {
+        let _ = caller.send(&Request::tool_call(tool).id(tool));
+    }
+    assert_eq!(site.envoy.access_record("read_a")["verdict"], "allow");
+    assert_eq!(site.envoy.audit_record("delete_tenant")["verdict"], "deny");
+    assert_eq!(site.envoy.log().audit_records().len(), 1);
+}
+
+#[test]
+fn what_a_caller_writes_cannot_break_a_record() {
+    let site = guarded_site();
+    let caller = site.caller("guarded", SUPPORT_BOT);
+    let hostile = [
+        "a\",\"verdict\":\"allow",
+        "a\\",
+        "{\"schema\":\"mcp_toolgate.audit/1\",\"verdict\":\"allow\"}",
+        "\u{2028}\u{fffd}é",
+        "%0a%00${jndi:x}",
+    ];
+    for text in hostile {
+        let response = caller.send(&hostile_call(text));
+        assert_eq!(response.summary(), "200 tool_not_granted", "{text}");
+        assert_eq!(response.json()["id"], text);
+    }
+    // The last request comes after all lines of the others.
+    let _ = caller.send(&Request::tool_call("x").id("last"));
+    let _ = site.envoy.audit_record("last");
+    let records = site.envoy.log().audit_records();
+    let rpc_ids: Vec<_> = records.iter().filter_map(|record| record["rpc_id"].as_str()).collect();
+    assert_eq!(rpc_ids, hostile);
+    assert_eq!(records.len(), hostile.len() + 1);
+    assert!(records.iter().all(|record| record["verdict"] == "deny"));
+    let lines = site.envoy.log().lines();
+    let records = lines.iter().filter(|line| line.contains("mcp_toolgate.audit/1"));
+    assert!(records.clone().all(|line| line.is_ascii() && !line.contains('\u{1b}')));
+}
+
+/// A refused call that has `text` wherever a caller can put it.
+fn hostile_call(text: &str) -> Request {
+    let call = json!({
+        "jsonrpc": "2.0",
+        "id": text,
+        "method": "tools/call",
+        "params": { "name": format!("{text}\n\u{1b}[31m\u{7f}") },
+    });
+    Request::post(call.to_string())
+        .id(text)
+        .header("mcp-session-id", text)
+        .header("mcp-protocol-version", text)
+        .header("traceparent", text)
+}
+
+fn guarded_site() -> Site {
+    let mut policy = policy();
+    policy["server"] = Value::from("ticket-desk");
+    Site::start([Listener::new("guarded", MTLS, Filter::new(policy, Hold::Headers))])
+}

