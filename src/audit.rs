@@ -9,7 +9,7 @@ use crate::hex;
 use crate::json::write::Object;
 use crate::message::RequestId;
 use crate::reason::Reason;
-use crate::text::cut;
+use crate::text::{cut, printable};
 
 /// Name and version of the record's schema; every record starts with it.
 pub const SCHEMA: &str = "mcp_toolgate.audit/1";
@@ -100,11 +100,20 @@ impl AuditRecord {
         long_field(object, "detail", self.detail.as_deref()).finish()
     }
 
-    /// The tool that was asked for; none for anything but a call of a tool.
+    /// Single facts of the record, by the name of their filter state object: cut like the record's fields, and
+    /// escaped, so that no format of access log can be broken by them.
     #[must_use]
-    pub fn tool(&self) -> Option<&str> {
-        let target = self.target.as_deref().filter(|_| self.method.as_deref() == Some("tools/call"))?;
-        target.get(..target.floor_char_boundary(MAX_FIELD_BYTES))
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        let tool = self.target.as_deref().filter(|_| self.method.as_deref() == Some("tools/call"));
+        let facts = [
+            ("mcp_toolgate_caller", self.caller.as_deref()),
+            ("mcp_toolgate_method", self.method.as_deref()),
+            ("mcp_toolgate_tool", tool),
+            ("mcp_toolgate_verdict", Some(self.verdict.as_str())),
+            ("mcp_toolgate_reason", Some(self.reason.code())),
+        ];
+        let fact = |(name, value): (_, Option<&str>)| Some((name, printable(&cut(value?, MAX_LONG_FIELD_BYTES))));
+        facts.into_iter().filter_map(fact).collect()
     }
 }
 

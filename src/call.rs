@@ -130,7 +130,10 @@ fn subscriptions<'a>(params: &'a Params<'a>) -> Result<Needs<'a>, Refusal> {
     let (resources, tasks) = (&params.resource_subscriptions, &params.task_subscriptions);
     let is_unusable = |uri: &Cow<'_, str>| uri.len() > MAX_TARGET_BYTES || uri.contains('\0');
     if resources.malformed || tasks.malformed || resources.texts.iter().any(is_unusable) {
-        return Err(Refusal::new(Reason::ParamsInvalid, "`params.notifications` is not made of lists of strings"));
+        return Err(Refusal::new(
+            Reason::ParamsInvalid,
+            "`params.notifications` is not made of short lists of usable strings",
+        ));
     }
     Ok(Needs::Subscriptions { resources: resources.texts.clone(), tasks: !tasks.texts.is_empty() })
 }

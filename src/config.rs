@@ -4,8 +4,8 @@
 //! become a tree of [`Node`]s that keeps repeated keys and positions; [`Config::read`] walks it and collects all
 //! faults. Nothing of a faulty configuration is ever used.
 
+use crate::caller_pattern::CallerPattern;
 use crate::head::Verb;
-use crate::policy::CallerPattern;
 
 mod fault;
 mod node;

@@ -8,7 +8,8 @@ use crate::audit::{AuditRecord, hash_session};
 use crate::call::Call;
 use crate::config::Hold;
 use crate::decision::{Decision, Permit, Verdict, decide, decide_exempt};
-use crate::head::{Header, RequestHead, Verb};
+use crate::head::{RequestHead, Verb};
+use crate::header::Header;
 use crate::message::{Message, RequestId};
 use crate::policy::Policy;
 use crate::principal::Principal;
@@ -76,21 +77,24 @@ impl Exchange {
 
     /// Takes the head. `peer` is asked who calls, unless the path is exempt; `end` says that nothing follows.
     pub fn request_head(&mut self, head: RequestHead, peer: impl FnOnce(&Policy) -> Principal, end: bool) -> Turn {
+        if !matches!(self.state, State::New) {
+            return self.refuse(out_of_order());
+        }
         self.head = head;
         let policy = Rc::clone(&self.policy);
         if let Some(decision) = self.exempt(&policy, end) {
             return self.decided(decision, None, None, Forwarded::Exempt);
         }
         self.principal = peer(&policy);
-        if let Err(refusal) = self.judge_head(&policy, end) {
-            return self.refuse(refusal);
-        }
         let call = Call::bodiless(self.head.verb);
-        let decision = decide(&policy, &self.principal, &call);
-        match (self.head.verb, decision.verdict()) {
-            (Verb::Post, Verdict::Allow) => self.hold(&policy),
-            (Verb::Post, Verdict::Deny) => self.decided(decision, None, None, Forwarded::Judged),
-            _ => self.decided(decision, Some(&call), None, Forwarded::Judged),
+        let admission = decide(&policy, &self.principal, &call);
+        if admission.verdict() == Verdict::Deny {
+            return self.decided(admission, None, None, Forwarded::Judged);
+        }
+        match self.judge_head(&policy, end) {
+            Err(refusal) => self.refuse(refusal),
+            Ok(()) if self.head.verb == Verb::Post => self.hold(&policy),
+            Ok(()) => self.decided(admission, Some(&call), None, Forwarded::Judged),
         }
     }
 
@@ -171,16 +175,14 @@ impl Exchange {
     }
 
     fn exempt(&self, policy: &Policy, end: bool) -> Option<Decision> {
-        let plain = end && matches!(self.head.verb, Verb::Get | Verb::Head) && !self.head.names_mcp();
-        plain.then(|| decide_exempt(policy, &self.head.target)).flatten()
+        let head = &self.head;
+        let plain = end && matches!(head.verb, Verb::Get | Verb::Head) && !head.names_mcp();
+        (plain && head.check_common().is_ok()).then(|| decide_exempt(policy, &head.target)).flatten()
     }
 
-    /// Judges what the head alone shows. Who the caller is comes first: nobody learns more.
+    /// Judges what the head alone shows, once the caller is known to be one.
     fn judge_head(&self, policy: &Policy, end: bool) -> Result<(), Refusal> {
         let head = &self.head;
-        if let Principal::Unidentified(refusal) = &self.principal {
-            return Err(refusal.clone());
-        }
         if !policy.covers(head) {
             let detail = format!("authority `{}`, path `{}`", head.authority, head.path());
             return Err(Refusal::new(Reason::OutsideScope, detail));
@@ -298,7 +300,7 @@ fn too_large(length: usize, limit: usize) -> Refusal {
 }
 
 fn out_of_order() -> Refusal {
-    Refusal::new(Reason::HostFault, "the body came before its head or after the decision")
+    Refusal::new(Reason::HostFault, "head and body came out of order")
 }
 
 #[cfg(test)]

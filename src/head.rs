@@ -1,5 +1,6 @@
 //! The head of a request: what of it is judged before the body, and what the body is later held against.
 
+use crate::header::{Header, lossy};
 use crate::mirror::Mirrors;
 use crate::reason::{Reason, Refusal};
 
@@ -222,37 +223,6 @@ impl Verb {
     }
 }
 
-/// A header that may stand once.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub enum Header {
-    /// It is not there.
-    #[default]
-    Absent,
-    /// Its one value.
-    Once(Vec<u8>),
-    /// It stands more than once; its first two values.
-    Repeated(Vec<u8>, Vec<u8>),
-}
-
-impl Header {
-    pub(crate) fn add(&mut self, value: &[u8]) {
-        *self = match std::mem::take(self) {
-            Self::Absent => Self::Once(value.to_vec()),
-            Self::Once(first) => Self::Repeated(first, value.to_vec()),
-            repeated @ Self::Repeated(..) => repeated,
-        };
-    }
-
-    /// The header as a detail of a refusal shows it.
-    pub(crate) fn show(&self) -> String {
-        match self {
-            Self::Absent => "is absent".to_owned(),
-            Self::Once(value) => format!("is `{}`", lossy(value)),
-            Self::Repeated(first, second) => format!("stands twice: `{}` and `{}`", lossy(first), lossy(second)),
-        }
-    }
-}
-
 /// Whether a media type is `application/json`, at most with `charset=utf-8` (RFC 9110, section 8.3.1).
 fn is_json(value: &[u8]) -> bool {
     let Ok(value) = str::from_utf8(value) else {
@@ -269,10 +239,6 @@ fn is_json(value: &[u8]) -> bool {
         })
     });
     charset && parts.next().is_none()
-}
-
-fn lossy(value: &[u8]) -> String {
-    String::from_utf8_lossy(value).into_owned()
 }
 
 #[cfg(test)]

@@ -16,12 +16,14 @@
 
 pub mod audit;
 pub mod call;
+pub mod caller_pattern;
 pub mod certificate;
 pub mod config;
 pub mod decision;
 pub mod exchange;
 pub mod glob;
 pub mod head;
+pub mod header;
 mod hex;
 pub mod host;
 pub mod identity;

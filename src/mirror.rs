@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::head::Header;
-use crate::message::{Field, Message};
+use crate::header::Header;
+use crate::message::{Field, Message, Params};
 use crate::reason::{Reason, Refusal};
 
 /// The mirrored headers of a request.
@@ -49,7 +49,7 @@ impl Mirrors {
     /// # Errors
     /// One disagrees, is unreadable, or has nothing to mirror.
     pub fn check_message(&self, message: &Message<'_>) -> Result<(), Refusal> {
-        let Some(method) = message.method() else {
+        let (Some(method), Some(params)) = (message.method(), message.params()) else {
             return self.check_unused();
         };
         if let Header::Once(value) = &self.method
@@ -57,14 +57,11 @@ impl Mirrors {
         {
             return Err(mismatch("Mcp-Method", value, method));
         }
-        self.check_name(message, method)?;
-        self.check_version(message, method)
+        self.check_name(method, params)?;
+        self.check_version(params)
     }
 
-    fn check_name(&self, message: &Message<'_>, method: &str) -> Result<(), Refusal> {
-        let Some(params) = message.params() else {
-            return unexpected("Mcp-Name", &self.name, &format!("`{method}`"));
-        };
+    fn check_name(&self, method: &str, params: &Params<'_>) -> Result<(), Refusal> {
         let mirrored = match method {
             "tools/call" | "prompts/get" => &params.name,
             "resources/read" => &params.uri,
@@ -77,14 +74,14 @@ impl Mirrors {
         }
     }
 
-    fn check_version(&self, message: &Message<'_>, method: &str) -> Result<(), Refusal> {
-        let Some(Field::Text(body)) = message.params().map(|params| &params.protocol_version) else {
-            return Ok(());
-        };
-        match &self.protocol_version {
-            // `initialize` proposes a version; the header comes after it.
-            Header::Once(value) if value != body.as_bytes() && method != "initialize" => {
+    /// The proposal of `initialize` is another member, and is not compared: the header comes after it.
+    fn check_version(&self, params: &Params<'_>) -> Result<(), Refusal> {
+        match (&self.protocol_version, &params.protocol_version) {
+            (Header::Once(value), Field::Text(body)) if value != body.as_bytes() => {
                 Err(mismatch("MCP-Protocol-Version", value, body))
+            }
+            (Header::Once(value), Field::Other) => {
+                Err(mismatch("MCP-Protocol-Version", value, "something else than a string"))
             }
             _ => Ok(()),
         }

@@ -9,12 +9,10 @@ use crate::identity::SpiffeId;
 mod callers;
 mod canonical;
 mod names;
-mod pattern;
 mod scope;
 
 use callers::Callers;
 use names::{Names, Uris};
-pub use pattern::{CallerPattern, CallerPatternError};
 
 /// A compiled policy.
 #[derive(Debug)]

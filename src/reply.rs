@@ -64,7 +64,9 @@ impl Reply {
         }
         let status = status(&wire.status, refused, style);
         let message = match style.message {
-            Some(hint) if status == 403 || matches!(wire.status, Status::Denied) => format!("{}: {hint}", wire.message),
+            Some(hint) if style.disclose && (status == 403 || matches!(wire.status, Status::Denied)) => {
+                format!("{}: {hint}", wire.message)
+            }
             _ => wire.message.to_owned(),
         };
         let data = Object::new().text("reason", reason.code()).maybe("request_id", refused.request_id);
@@ -142,7 +144,9 @@ fn wire(reason: Reason) -> Wire {
         Reason::ToolDenied | Reason::ToolNotGranted => (Denied, APPLICATION, "the tool is not granted to this caller"),
         Reason::PromptNotGranted => (Denied, APPLICATION, "the prompt is not granted to this caller"),
         Reason::ResourceNotGranted => (Denied, APPLICATION, "the resource is not granted to this caller"),
-        Reason::TasksNotGranted => (Denied, APPLICATION, "tasks are not granted to this caller"),
+        Reason::TasksNotGranted => {
+            (Denied, APPLICATION, "tasks are not granted to this caller (its entry has no such `tasks` setting)")
+        }
         Reason::MethodNotGranted => (Denied, APPLICATION, "the method is not granted to this caller"),
 
         Reason::JsonMalformed => (Fixed(400), PARSE_ERROR, "the body is not strict JSON in UTF-8"),
@@ -160,7 +164,7 @@ fn wire(reason: Reason) -> Wire {
             (Fixed(400), INVALID_REQUEST, "a key of the message is repeated or ambiguous")
         }
         Reason::ParamsInvalid | Reason::TargetInvalid => {
-            (Fixed(400), INVALID_REQUEST, "the parameters do not name what is asked for")
+            (Fixed(400), INVALID_REQUEST, "the parameters do not name what is asked for, or are too many")
         }
         Reason::BodyMissing => (Fixed(400), INVALID_REQUEST, "the request has no body"),
         Reason::BodyNotAllowed => (Fixed(400), INVALID_REQUEST, "this verb takes no body"),

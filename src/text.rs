@@ -24,6 +24,15 @@ pub(crate) fn cut(text: &str, longest: usize) -> Cow<'_, str> {
     }
 }
 
+/// The text with control characters and non-ASCII escaped: it cannot break a line, or a terminal.
+pub(crate) fn printable(text: &str) -> String {
+    let escape = |character: char| match character {
+        ' '..='~' => String::from(character),
+        _ => character.escape_unicode().to_string(),
+    };
+    text.chars().map(escape).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,5 +42,10 @@ mod tests {
         for (text, longest, expected) in [("aéé", 2, "a…"), ("aé", 3, "aé"), ("", 0, ""), ("é", 1, "…")] {
             assert_eq!(cut(text, longest), expected);
         }
+    }
+
+    #[test]
+    fn a_printable_text_is_one_line_of_ascii() {
+        assert_eq!(printable("a \"b\"\n\u{85}é"), r#"a "b"\u{a}\u{85}\u{e9}"#);
     }
 }

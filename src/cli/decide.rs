@@ -17,6 +17,7 @@ use crate::identity::SpiffeId;
 use crate::policy::Policy;
 use crate::principal::Principal;
 use crate::reply::Reply;
+use crate::text::printable;
 
 pub(super) fn run(arguments: &DecideArguments, out: &mut String) -> Result<Outcome, Failure> {
     let source = Source::read(&arguments.policy)?;
@@ -115,12 +116,6 @@ fn human(record: &AuditRecord, reply: Option<&Reply>, out: &mut String) {
     if let Some(reply) = reply {
         let _ = writeln!(out, "  reply: HTTP {} {}", reply.status, reply.body);
     }
-}
-
-/// A text that no terminal takes for a command.
-fn printable(text: &str) -> String {
-    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    text.chars().map(escape).collect()
 }
 
 fn json(record: &AuditRecord, reply: Option<&Reply>) -> Value {

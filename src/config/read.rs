@@ -8,10 +8,10 @@ use super::{
     Scope, Tasks,
 };
 use crate::call::is_known_method;
+use crate::caller_pattern::CallerPattern;
 use crate::glob::is_ambiguous;
 use crate::head::Verb;
 use crate::identity::check_trust_domain;
-use crate::policy::CallerPattern;
 
 const KEYS: &[&str] = &[
     "audit",

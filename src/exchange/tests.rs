@@ -118,6 +118,9 @@ fn an_end_without_a_decision_is_recorded_once() {
 fn callbacks_out_of_order_never_forward() {
     assert_eq!(did(&exchange(BODY).request_body(&body("t"))), "503 host_fault");
     assert_eq!(did(&exchange(BODY).request_body_grows(1)), "503 host_fault");
+    let mut twice = exchange(BODY);
+    assert_eq!(did(&twice.request_head(post(&[]), caller, false)), "hold_body");
+    assert_eq!(did(&twice.request_head(post(&[]), caller, false)), "503 host_fault");
     let mut decided = exchange(BODY);
     assert_eq!(did(&decided.request_head(post(&[]), caller, false)), "hold_body");
     assert_eq!(did(&decided.request_body(&body("u"))), "200 tool_not_granted");

@@ -157,18 +157,9 @@ impl<H: Host> Stream<H> {
             Verdict::Deny if audit.deny => self.host.log(Level::Warn, &line),
             Verdict::Allow | Verdict::Deny => {}
         }
-        let facts = [
-            ("mcp_toolgate", Some(line.as_str())),
-            ("mcp_toolgate_caller", record.caller.as_deref()),
-            ("mcp_toolgate_method", record.method.as_deref()),
-            ("mcp_toolgate_tool", record.tool()),
-            ("mcp_toolgate_verdict", Some(record.verdict.as_str())),
-            ("mcp_toolgate_reason", Some(record.reason.code())),
-        ];
-        for (name, value) in facts {
-            if let Some(value) = value {
-                let _ = self.host.set_property(name, value.as_bytes());
-            }
+        let _ = self.host.set_property("mcp_toolgate", line.as_bytes());
+        for (name, value) in record.facts() {
+            let _ = self.host.set_property(name, value.as_bytes());
         }
     }
 }

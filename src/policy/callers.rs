@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::pattern::{CallerPattern, Segment};
+use crate::caller_pattern::{CallerPattern, Segment};
 use crate::glob::Glob;
 use crate::identity::SpiffeId;
 

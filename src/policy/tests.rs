@@ -1,4 +1,5 @@
 use super::*;
+use crate::caller_pattern::CallerPattern;
 
 fn policy(text: &str) -> Policy {
     Policy::from_json(text.as_bytes()).expect("a good policy")

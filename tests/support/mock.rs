@@ -57,6 +57,12 @@ impl MockHost {
         self.with(records)
     }
 
+    /// How many audit records were logged.
+    #[must_use]
+    pub fn audit_count(&self) -> usize {
+        self.with(|state| state.log.iter().filter(|(_, line)| line.starts_with(r#"{"schema""#)).count())
+    }
+
     fn call<T>(&self, call: &'static str, answer: impl FnOnce(&mut State) -> T) -> Result<T, HostError> {
         self.with(
             |state| if state.failing.contains(&call) { Err(HostError { call, status: 10 }) } else { Ok(answer(state)) },

@@ -60,7 +60,7 @@ impl CallerPattern {
     }
 
     /// The segments of the path; `None` stands for a last `**`.
-    pub(super) fn segments(&self) -> impl Iterator<Item = Segment<'_>> {
+    pub(crate) fn segments(&self) -> impl Iterator<Item = Segment<'_>> {
         let path = self.text.get(self.trust_domain_end..).unwrap_or_default();
         path.split('/').skip(1).map(|segment| match segment {
             "**" => Segment::Rest,
@@ -71,7 +71,7 @@ impl CallerPattern {
 }
 
 /// A segment of a caller pattern.
-pub(super) enum Segment<'a> {
+pub(crate) enum Segment<'a> {
     /// Holds `*`.
     Glob(&'a str),
     /// Stands for itself.
