@@ -18,13 +18,17 @@ const EXPORTS: [&str; 12] = [
     "proxy_on_configure",
     "proxy_on_context_create",
     "proxy_on_delete",
-    "proxy_on_done",
+    "proxy_on_log",
     "proxy_on_memory_allocate",
     "proxy_on_request_body",
     "proxy_on_request_headers",
     "proxy_on_request_trailers",
     "proxy_on_response_headers",
 ];
+
+/// The cap of the module's linear memory: 128 MiB, in pages of 64 KiB. What does not fit is refused, never taken from the
+/// proxy.
+const MAX_MEMORY_PAGES: u64 = 2048;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -59,6 +63,9 @@ fn finish(input: &Path, output: &Path) -> Result<usize, String> {
         .collect();
     for id in unused {
         module.exports.delete(id);
+    }
+    for memory in module.memories.iter_mut() {
+        memory.maximum = Some(MAX_MEMORY_PAGES);
     }
     passes::gc::run(&mut module);
     let bytes = module.emit_wasm();

@@ -2,10 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use sha2::{Digest as _, Sha256};
-
 use crate::decision::Verdict;
-use crate::hex;
 use crate::json::write::Object;
 use crate::message::RequestId;
 use crate::reason::Reason;
@@ -17,8 +14,11 @@ pub const SCHEMA: &str = "mcp_toolgate.audit/1";
 /// Longest field of a record in bytes, before escaping; longer ones are cut and end in `…`.
 pub const MAX_FIELD_BYTES: usize = 256;
 
-/// Longest `caller` and `detail` of a record in bytes, before escaping.
-pub const MAX_LONG_FIELD_BYTES: usize = 2048;
+/// Longest `caller` and `grant` of a record in bytes: a SPIFFE ID fits.
+pub const MAX_LONG_FIELD_BYTES: usize = 2300;
+
+/// Longest `detail` of a record in bytes, before escaping.
+pub const MAX_DETAIL_BYTES: usize = 512;
 
 /// One decision, as the operator sees it. Never holds arguments, tokens or session ids.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -97,7 +97,7 @@ impl AuditRecord {
         };
         let object = object.maybe("session", self.session.as_deref());
         let object = field(object, "protocol_version", self.protocol_version.as_deref());
-        long_field(object, "detail", self.detail.as_deref()).finish()
+        object.maybe("detail", self.detail.as_deref().map(|detail| cut(detail, MAX_DETAIL_BYTES)).as_deref()).finish()
     }
 
     /// Single facts of the record, by the name of their filter state object: cut like the record's fields, and
@@ -115,12 +115,6 @@ impl AuditRecord {
         let fact = |(name, value): (_, Option<&str>)| Some((name, printable(&cut(value?, MAX_LONG_FIELD_BYTES))));
         facts.into_iter().filter_map(fact).collect()
     }
-}
-
-/// The start of the hash of a session id, enough to tell sessions apart, useless to ride one.
-#[must_use]
-pub fn hash_session(session: &str) -> String {
-    hex::encode(&Sha256::digest(session)).chars().take(16).collect()
 }
 
 fn field(object: Object, key: &str, value: Option<&str>) -> Object {
@@ -148,7 +142,7 @@ mod tests {
             request_id: Some("r\"\n\u{7f}é".into()),
             trace_id: None,
             rpc_id: Some(RequestId::Integer(7)),
-            session: Some(hash_session("s")),
+            session: Some("043a718774c572bd".into()),
             protocol_version: None,
             detail: None,
         }

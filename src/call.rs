@@ -3,11 +3,14 @@
 use std::borrow::Cow;
 
 use crate::head::Verb;
-use crate::message::{Field, Message, Params};
+use crate::message::{Field, MAX_TARGET_BYTES, Message, Params};
 use crate::reason::{Reason, Refusal};
 
-/// Longest name of a tool, prompt or task and longest URI, in bytes.
-const MAX_TARGET_BYTES: usize = 8192;
+/// Most resources of one `subscriptions/listen`.
+const MAX_SUBSCRIPTIONS: usize = 256;
+
+/// Longest URIs of one `subscriptions/listen` together, in bytes: each is tried on each pattern.
+const MAX_SUBSCRIPTION_BYTES: usize = 32 * 1024;
 
 /// A request as the policy judges it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -128,8 +131,10 @@ fn request<'a>(method: &str, params: &'a Params<'a>) -> Result<Needs<'a>, Refusa
 
 fn subscriptions<'a>(params: &'a Params<'a>) -> Result<Needs<'a>, Refusal> {
     let (resources, tasks) = (&params.resource_subscriptions, &params.task_subscriptions);
-    let is_unusable = |uri: &Cow<'_, str>| uri.len() > MAX_TARGET_BYTES || uri.contains('\0');
-    if resources.malformed || tasks.malformed || resources.texts.iter().any(is_unusable) {
+    let is_unusable = |uri: &Cow<'_, str>| uri.contains('\0');
+    let length: usize = resources.texts.iter().map(|uri| uri.len()).sum();
+    let is_long = resources.texts.len() > MAX_SUBSCRIPTIONS || length > MAX_SUBSCRIPTION_BYTES;
+    if resources.malformed || tasks.malformed || is_long || resources.texts.iter().any(is_unusable) {
         return Err(Refusal::new(
             Reason::ParamsInvalid,
             "`params.notifications` is not made of short lists of usable strings",
@@ -227,9 +232,10 @@ mod tests {
         let long = "x".repeat(MAX_TARGET_BYTES);
         assert!(request("tools/call", &format!(r#"{{"name":"{long}"}}"#)).is_ok());
         assert_eq!(request("tools/call", &format!(r#"{{"name":"{long}x"}}"#)), Err(Reason::TargetInvalid));
-        let many = format!(r#"{{"notifications":{{"resourceSubscriptions":[{}]}}}}"#, vec![r#""a""#; 1025].join(","));
+        let many = format!(r#"{{"notifications":{{"resourceSubscriptions":[{}]}}}}"#, vec![r#""a""#; 257].join(","));
         assert_eq!(request("subscriptions/listen", &many), Err(Reason::ParamsInvalid));
-        let list = format!(r#"{{"notifications":{{"resourceSubscriptions":["{long}x"]}}}}"#);
+        let list =
+            format!(r#"{{"notifications":{{"resourceSubscriptions":["{long}","{long}","{long}","{long}","x"]}}}}"#);
         assert_eq!(request("subscriptions/listen", &list), Err(Reason::ParamsInvalid));
         for list in [r#"["a",1]"#, r#""a""#, "{}", "null"] {
             let params = format!(r#"{{"notifications":{{"resourceSubscriptions":{list}}}}}"#);

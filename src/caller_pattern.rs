@@ -59,7 +59,7 @@ impl CallerPattern {
         !self.text.contains('*')
     }
 
-    /// The segments of the path; `None` stands for a last `**`.
+    /// The segments of the path.
     pub(crate) fn segments(&self) -> impl Iterator<Item = Segment<'_>> {
         let path = self.text.get(self.trust_domain_end..).unwrap_or_default();
         path.split('/').skip(1).map(|segment| match segment {

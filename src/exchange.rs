@@ -4,12 +4,12 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use crate::audit::{AuditRecord, hash_session};
+use crate::audit::AuditRecord;
 use crate::call::Call;
 use crate::config::Hold;
 use crate::decision::{Decision, Permit, Verdict, decide, decide_exempt};
 use crate::head::{RequestHead, Verb};
-use crate::header::Header;
+use crate::header::{Header, lossy};
 use crate::message::{Message, RequestId};
 use crate::policy::Policy;
 use crate::principal::Principal;
@@ -25,23 +25,19 @@ pub struct Exchange {
     principal: Principal,
 }
 
-/// How far an exchange has come.
+/// How far an exchange has come. To have been forwarded is to hold a permit.
 #[derive(Debug)]
 enum State {
-    /// Allowed; the request is on its way.
-    Forwarded(Forwarded),
+    /// Forwarded to an exempt path; the head of the answer is still to be judged.
+    Exempt(Permit),
+    /// Forwarded.
+    Forwarded(Permit),
     /// The head was judged, the body is awaited.
     Holding,
     /// Nothing has come yet.
     New,
     /// Refused; the reply is on its way.
     Replied,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Forwarded {
-    Exempt,
-    Judged,
 }
 
 /// What to do now, and what to record of it.
@@ -57,8 +53,8 @@ pub struct Turn {
 /// What to do with a request.
 #[derive(Debug)]
 pub enum Step {
-    /// Send it on, as it is.
-    Forward(Permit),
+    /// Send it on, as it is: [`Exchange::permit`] is the proof that it may go.
+    Forward,
     /// Keep head and body back until the body is whole.
     HoldAll,
     /// Let the head go to the next filter, and keep the body back until it is whole.
@@ -67,7 +63,20 @@ pub enum Step {
     Reply(Reply),
 }
 
+/// What a decision is about, as far as it could be read.
+#[derive(Clone, Copy, Default)]
+struct Asked<'a> {
+    method: Option<&'a str>,
+    target: Option<&'a str>,
+    id: Option<&'a RequestId>,
+    /// Whether a reply repeats the id: only where the whole message could be judged.
+    is_answerable: bool,
+}
+
 impl Exchange {
+    /// What a held exchange takes of a worker's memory beside its headers, in bytes, generously.
+    pub const HELD_BYTES: usize = 1024;
+
     /// A new exchange under a policy.
     #[must_use]
     pub fn new(policy: Rc<Policy>) -> Self {
@@ -83,22 +92,22 @@ impl Exchange {
         self.head = head;
         let policy = Rc::clone(&self.policy);
         if let Some(decision) = self.exempt(&policy, end) {
-            return self.decided(decision, None, None, Forwarded::Exempt);
+            return self.decided(decision, Asked::default(), State::Exempt);
         }
         self.principal = peer(&policy);
         let call = Call::bodiless(self.head.verb);
         let admission = decide(&policy, &self.principal, &call);
         if admission.verdict() == Verdict::Deny {
-            return self.decided(admission, None, None, Forwarded::Judged);
+            return self.decided(admission, Asked::default(), State::Forwarded);
         }
         match self.judge_head(&policy, end) {
             Err(refusal) => self.refuse(refusal),
             Ok(()) if self.head.verb == Verb::Post => self.hold(&policy),
-            Ok(()) => self.decided(admission, Some(&call), None, Forwarded::Judged),
+            Ok(()) => self.decided(admission, asked(&call, None), State::Forwarded),
         }
     }
 
-    /// Takes notice of how long the body has grown. The host calls this for every piece that is not the last.
+    /// Takes notice of how long the body has grown, and refuses one that is too long.
     pub fn request_body_grows(&mut self, length: usize) -> Turn {
         let limit = self.policy.limits().max_body_bytes;
         match self.state {
@@ -114,15 +123,7 @@ impl Exchange {
             return self.refuse(out_of_order());
         }
         let policy = Rc::clone(&self.policy);
-        let limits = policy.limits();
-        let readable = if body.len() > limits.max_body_bytes {
-            Err(too_large(body.len(), limits.max_body_bytes))
-        } else if body.is_empty() {
-            Err(Refusal::new(Reason::BodyMissing, "the body is empty"))
-        } else {
-            self.head.check_body_length(body.len())
-        };
-        match readable.and_then(|()| Message::parse(body, limits.max_depth)) {
+        match self.read(body, &policy) {
             Ok(message) => self.judge_message(&policy, &message),
             Err(refusal) => self.refuse(refusal),
         }
@@ -133,10 +134,9 @@ impl Exchange {
         self.refuse(Refusal::new(Reason::HostFault, what))
     }
 
-    /// Whether the head of the answer has to be judged.
-    #[must_use]
-    pub fn watches_response(&self) -> bool {
-        matches!(self.state, State::Forwarded(Forwarded::Exempt))
+    /// Refuses because the worker holds too many requests already.
+    pub fn overloaded(&mut self) -> Turn {
+        self.refuse(Refusal::new(Reason::Overloaded, "the worker holds too many undecided requests"))
     }
 
     /// Judges the head of the answer: an exempt path may not turn out to be an MCP stream.
@@ -153,19 +153,21 @@ impl Exchange {
     /// Takes notice of the exchange's end; a request that was never decided leaves a record too.
     #[must_use]
     pub fn end(&mut self) -> Option<AuditRecord> {
-        match self.state {
-            State::Holding => {
-                let refusal = Refusal::new(Reason::EndedUndecided, "the exchange ended before the body was whole");
-                self.refuse(refusal).record
-            }
-            _ => None,
+        if !matches!(self.state, State::Holding) {
+            return None;
         }
+        self.state = State::Replied;
+        let refusal = Refusal::new(Reason::EndedUndecided, "the exchange ended before the body was whole");
+        Some(self.record(&Decision::from(refusal), Asked::default()))
     }
 
-    /// Whether the request was allowed and sent on.
+    /// The proof that the request was allowed, once it was.
     #[must_use]
-    pub fn is_forwarded(&self) -> bool {
-        matches!(self.state, State::Forwarded(_))
+    pub fn permit(&self) -> Option<&Permit> {
+        match &self.state {
+            State::Exempt(permit) | State::Forwarded(permit) => Some(permit),
+            State::Holding | State::New | State::Replied => None,
+        }
     }
 
     /// Whether the request was refused and answered.
@@ -174,10 +176,24 @@ impl Exchange {
         matches!(self.state, State::Replied)
     }
 
+    /// Whether the head of the answer has to be judged.
+    #[must_use]
+    pub fn watches_response(&self) -> bool {
+        matches!(self.state, State::Exempt(_))
+    }
+
+    /// What the exchange takes of a worker's memory while it is held, in bytes.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        Self::HELD_BYTES + self.head.mirrors.length()
+    }
+
     fn exempt(&self, policy: &Policy, end: bool) -> Option<Decision> {
         let head = &self.head;
-        let plain = end && matches!(head.verb, Verb::Get | Verb::Head) && !head.names_mcp();
-        (plain && head.check_common().is_ok()).then(|| decide_exempt(policy, &head.target)).flatten()
+        let is_plain =
+            end && matches!(head.verb, Verb::Get | Verb::Head) && !head.names_mcp() && !head.overrides_path();
+        let is_sound = is_plain && head.check_common().is_ok() && head.check_body_length(0).is_ok();
+        is_sound.then(|| decide_exempt(policy, &head.target)).flatten()
     }
 
     /// Judges what the head alone shows, once the caller is known to be one.
@@ -200,12 +216,14 @@ impl Exchange {
         if !end {
             return Err(Refusal::new(Reason::BodyNotAllowed, format!("{} with a body", head.verb.as_str())));
         }
+        head.check_body_length(0)?;
         head.mirrors.check_unused()
     }
 
     /// Lets the body come, unless the mirrored headers of a head that will not wait already show a refusal.
     fn hold(&mut self, policy: &Policy) -> Turn {
         self.state = State::Holding;
+        self.head.forget_judged();
         if policy.hold() == Hold::Headers {
             return Turn { step: Step::HoldAll, record: None };
         }
@@ -215,10 +233,22 @@ impl Exchange {
         {
             let decision = decide(policy, &self.principal, &call);
             if decision.verdict() == Verdict::Deny {
-                return self.decided(decision, Some(&call), None, Forwarded::Judged);
+                return self.decided(decision, asked(&call, None), State::Forwarded);
             }
         }
         Turn { step: Step::HoldBody, record: None }
+    }
+
+    fn read<'b>(&self, body: &'b [u8], policy: &Policy) -> Result<Message<'b>, Refusal> {
+        let limits = policy.limits();
+        if body.len() > limits.max_body_bytes {
+            return Err(too_large(body.len(), limits.max_body_bytes));
+        }
+        if body.is_empty() {
+            return Err(Refusal::new(Reason::BodyMissing, "the body is empty"));
+        }
+        self.head.check_body_length(body.len())?;
+        Message::parse(body, limits.max_depth)
     }
 
     fn judge_message(&mut self, policy: &Policy, message: &Message<'_>) -> Turn {
@@ -226,52 +256,50 @@ impl Exchange {
         match self.head.mirrors.check_message(message).and_then(|()| Call::of(message)) {
             Ok(call) => {
                 let decision = decide(policy, &self.principal, &call);
-                self.decided(decision, Some(&call), id, Forwarded::Judged)
+                self.decided(decision, asked(&call, id), State::Forwarded)
             }
-            Err(refusal) => self.refuse(refusal),
+            Err(refusal) => {
+                let (method, target) = (message.method(), message.target());
+                let asked = Asked { method, target, id, is_answerable: false };
+                self.decided(Decision::from(refusal), asked, State::Forwarded)
+            }
         }
     }
 
     fn refuse(&mut self, refusal: Refusal) -> Turn {
-        self.decided(Decision::from(refusal), None, None, Forwarded::Judged)
+        self.decided(Decision::from(refusal), Asked::default(), State::Forwarded)
     }
 
     /// Ends the judging: a permit sends the request on, anything else is a reply.
-    fn decided(
-        &mut self,
-        decision: Decision,
-        call: Option<&Call<'_>>,
-        id: Option<&RequestId>,
-        forwarded: Forwarded,
-    ) -> Turn {
-        let record = Some(self.record(&decision, call, id));
+    fn decided(&mut self, decision: Decision, asked: Asked<'_>, forwarded: fn(Permit) -> State) -> Turn {
+        let record = Some(self.record(&decision, asked));
         let reason = decision.reason;
         let step = match decision.into_permit() {
             Some(permit) => {
-                self.state = State::Forwarded(forwarded);
-                Step::Forward(permit)
+                self.state = forwarded(permit);
+                Step::Forward
             }
             None => {
                 self.state = State::Replied;
-                Step::Reply(Reply::to(reason, &self.refused(call, id), &self.policy))
+                Step::Reply(Reply::to(reason, &self.refused(asked), &self.policy))
             }
         };
         Turn { step, record }
     }
 
-    fn refused<'a>(&'a self, call: Option<&'a Call<'_>>, id: Option<&'a RequestId>) -> Refused<'a> {
+    fn refused<'a>(&'a self, asked: Asked<'a>) -> Refused<'a> {
         Refused {
-            id,
-            target: call.and_then(Call::target),
-            legacy: self.head.is_legacy_message(),
+            id: asked.id.filter(|_| asked.is_answerable),
+            target: asked.target,
+            legacy: self.head.is_legacy_message,
             request_id: self.head.request_id.as_deref(),
         }
     }
 
-    fn record(&self, decision: &Decision, call: Option<&Call<'_>>, id: Option<&RequestId>) -> AuditRecord {
+    fn record(&self, decision: &Decision, asked: Asked<'_>) -> AuditRecord {
         let head = &self.head;
         let version = match &head.mirrors.protocol_version {
-            Header::Once(value) => Some(String::from_utf8_lossy(value).into_owned()),
+            Header::Once(value) => Some(lossy(value)),
             Header::Absent | Header::Repeated(..) => None,
         };
         AuditRecord {
@@ -279,18 +307,23 @@ impl Exchange {
             reason: decision.reason,
             server: self.policy.server().map(str::to_owned),
             caller: self.principal.spiffe_id().map(ToString::to_string),
-            method: call.map(|call| call.method.clone().into_owned()),
-            target: call.and_then(|call| call.target().map(str::to_owned)),
+            method: asked.method.map(str::to_owned),
+            target: asked.target.map(str::to_owned),
             grant: decision.grant.clone(),
             policy: self.policy.hash().to_owned(),
             request_id: head.request_id.clone(),
-            trace_id: head.trace_id().map(str::to_owned),
-            rpc_id: id.cloned(),
-            session: head.session.as_deref().map(hash_session),
+            trace_id: head.trace_id.clone(),
+            rpc_id: asked.id.cloned(),
+            session: head.session.clone(),
             protocol_version: version,
             detail: decision.detail.clone(),
         }
     }
+}
+
+/// What a call asks for, to be answered under an id.
+fn asked<'a>(call: &'a Call<'_>, id: Option<&'a RequestId>) -> Asked<'a> {
+    Asked { method: Some(&call.method), target: call.target(), id, is_answerable: true }
 }
 
 const STREAM_TYPE: &[u8] = b"text/event-stream";

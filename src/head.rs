@@ -1,11 +1,32 @@
 //! The head of a request: what of it is judged before the body, and what the body is later held against.
 
+use crate::digest::fingerprint;
 use crate::header::{Header, lossy};
 use crate::mirror::Mirrors;
 use crate::reason::{Reason, Refusal};
+use crate::text::cut;
 
 /// Headers that ask a server to take another verb than the request line's.
 const METHOD_OVERRIDES: [&str; 3] = ["x-http-method", "x-http-method-override", "x-method-override"];
+
+/// Headers by which some servers take another path than the request line's.
+const PATH_OVERRIDES: [&str; 2] = ["x-original-url", "x-rewrite-url"];
+
+/// Further headers on which a judgement stands.
+const JUDGED: [&str; 9] = [
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "last-event-id",
+    "mcp-method",
+    "mcp-name",
+    "mcp-protocol-version",
+    "mcp-session-id",
+    "upgrade",
+];
+
+/// Longest `x-request-id` that is kept, in bytes.
+const MAX_REQUEST_ID_BYTES: usize = 256;
 
 /// A request line and its headers, read once.
 #[derive(Clone, Debug, Default)]
@@ -20,18 +41,24 @@ pub struct RequestHead {
     pub authority: String,
     /// The mirrored headers (MCP 2026-07-28, SEP-2243).
     pub mirrors: Mirrors,
+    /// Whether this is a message for a legacy HTTP+SSE endpoint (MCP 2024-11-05), whose clients never read the body
+    /// of the reply.
+    pub is_legacy_message: bool,
     /// `x-request-id`, for replies and audit records.
     pub request_id: Option<String>,
-    /// `traceparent` (W3C Trace Context), for audit records.
-    pub traceparent: Option<String>,
-    /// `mcp-session-id`, for audit records.
+    /// The trace id of `traceparent` (W3C Trace Context), for audit records.
+    pub trace_id: Option<String>,
+    /// The fingerprint of `mcp-session-id`, for audit records.
     pub session: Option<String>,
     content_type: Header,
     content_encoding: Header,
     content_length: Header,
     upgrade: Header,
-    method_override: bool,
+    repeats_session: bool,
     names_mcp: bool,
+    overrides_method: bool,
+    overrides_path: bool,
+    look_alike: Option<String>,
 }
 
 impl RequestHead {
@@ -40,7 +67,11 @@ impl RequestHead {
         let mut head = Self::default();
         for (name, value) in headers {
             head.take(name, value);
+            if name.contains('_') {
+                head.take_look_alike(name);
+            }
         }
+        head.is_legacy_message = is_legacy_message(&head.target);
         head
     }
 
@@ -56,10 +87,11 @@ impl RequestHead {
             "content-encoding" => self.content_encoding.add(value),
             "content-length" => self.content_length.add(value),
             "upgrade" => self.upgrade.add(value),
-            "x-request-id" => self.request_id = Some(lossy(value)),
-            "traceparent" => self.traceparent = Some(lossy(value)),
+            "x-request-id" => self.request_id = Some(cut(&lossy(value), MAX_REQUEST_ID_BYTES).into_owned()),
+            "traceparent" => self.trace_id = trace_id(value),
             "last-event-id" => self.names_mcp = true,
-            _ if METHOD_OVERRIDES.contains(&name) => self.method_override = true,
+            _ if METHOD_OVERRIDES.contains(&name) => self.overrides_method = true,
+            _ if PATH_OVERRIDES.contains(&name) => self.overrides_path = true,
             _ if name.starts_with("mcp-") => self.take_mcp(name, value),
             _ => {}
         }
@@ -71,8 +103,33 @@ impl RequestHead {
             "mcp-method" => self.mirrors.method.add(value),
             "mcp-name" => self.mirrors.name.add(value),
             "mcp-protocol-version" => self.mirrors.protocol_version.add(value),
-            "mcp-session-id" => self.session = Some(lossy(value)),
+            "mcp-session-id" => {
+                self.repeats_session |= self.session.is_some();
+                self.session = Some(fingerprint(&lossy(value)));
+            }
             _ => {}
+        }
+    }
+
+    /// Looks whether a header with underscores is a judged one to servers that read `_` as `-` (RFC 3875, section
+    /// 4.1.18, and what follows it: CGI, WSGI, PHP).
+    fn take_look_alike(&mut self, name: &str) {
+        let dashed = name.replace('_', "-");
+        if JUDGED.contains(&dashed.as_str())
+            || METHOD_OVERRIDES.contains(&dashed.as_str())
+            || PATH_OVERRIDES.contains(&dashed.as_str())
+        {
+            self.look_alike = Some(dashed);
+        }
+    }
+
+    /// Forgets what only the head's own judgement needed: a held request keeps little.
+    pub fn forget_judged(&mut self) {
+        for text in [&mut self.verb_text, &mut self.target, &mut self.authority] {
+            *text = String::new();
+        }
+        for header in [&mut self.content_type, &mut self.content_encoding, &mut self.upgrade] {
+            *header = Header::Absent;
         }
     }
 
@@ -82,25 +139,16 @@ impl RequestHead {
         self.target.split('?').next().unwrap_or_default()
     }
 
-    /// The trace id of `traceparent`: 32 lower-case hex digits between the first two dashes.
-    #[must_use]
-    pub fn trace_id(&self) -> Option<&str> {
-        let id = self.traceparent.as_deref()?.split('-').nth(1)?;
-        (id.len() == 32 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))).then_some(id)
-    }
-
-    /// Whether this is a message for a legacy HTTP+SSE endpoint (MCP 2024-11-05), whose clients never read the body
-    /// of the reply.
-    #[must_use]
-    pub fn is_legacy_message(&self) -> bool {
-        let query = self.target.split_once('?').map_or("", |(_, query)| query);
-        query.split('&').any(|pair| matches!(pair.split('=').next(), Some("session_id" | "sessionId")))
-    }
-
     /// Whether a header shows that an MCP client is speaking, whatever the path.
     #[must_use]
     pub fn names_mcp(&self) -> bool {
         self.names_mcp
+    }
+
+    /// Whether a header asks the server to take another path.
+    #[must_use]
+    pub fn overrides_path(&self) -> bool {
+        self.overrides_path
     }
 
     /// Checks what every request must keep to, whatever its verb.
@@ -108,16 +156,20 @@ impl RequestHead {
     /// # Errors
     /// The request asks for another protocol or verb, or a header that must stand once stands twice.
     pub fn check_common(&self) -> Result<(), Refusal> {
-        if self.method_override {
+        if self.overrides_method {
             return Err(Refusal::new(Reason::MethodOverrideRefused, "a method override header is present"));
         }
-        match &self.upgrade {
-            Header::Absent => {}
-            // Envoy strips the offer to speak HTTP/2 that a Java client makes; it is harmless.
-            Header::Once(value) if value.eq_ignore_ascii_case(b"h2c") => {}
-            header => return Err(Refusal::new(Reason::UpgradeRefused, format!("upgrade {}", header.show()))),
+        if let Some(name) = &self.look_alike {
+            let detail = format!("a header reads like `{name}`, with underscores");
+            return Err(Refusal::new(Reason::HeaderAmbiguous, detail));
         }
-        self.mirrors.check_single()
+        if self.upgrade != Header::Absent {
+            return Err(Refusal::new(Reason::UpgradeRefused, format!("upgrade {}", self.upgrade.show())));
+        }
+        if self.repeats_session {
+            return Err(Refusal::new(Reason::HeaderRepeated, "Mcp-Session-Id stands twice"));
+        }
+        self.mirrors.check_each()
     }
 
     /// Checks the headers of a request that carries a message: JSON in UTF-8 without an encoding, not declared
@@ -177,6 +229,18 @@ impl RequestHead {
             }
         }
     }
+}
+
+/// Whether the query has the session of a legacy HTTP+SSE endpoint.
+fn is_legacy_message(target: &str) -> bool {
+    let query = target.split_once('?').map_or("", |(_, query)| query);
+    query.split('&').any(|pair| matches!(pair.split('=').next(), Some("session_id" | "sessionId")))
+}
+
+/// The trace id of a `traceparent`: 32 lower-case hex digits between the first two dashes.
+fn trace_id(traceparent: &[u8]) -> Option<String> {
+    let id = str::from_utf8(traceparent).ok()?.split('-').nth(1)?;
+    (id.len() == 32 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))).then(|| id.to_owned())
 }
 
 /// The verb of a request (RFC 9110 calls it the method; here that word is MCP's).
@@ -305,15 +369,35 @@ mod tests {
             ("/mcp?mysession_id=1", false),
             ("/session_id=1", false),
         ] {
-            assert_eq!(head(&[(":path", path)]).is_legacy_message(), legacy, "{path}");
+            assert_eq!(head(&[(":path", path)]).is_legacy_message, legacy, "{path}");
         }
+    }
+
+    #[test]
+    fn a_header_that_servers_read_as_a_judged_one_is_refused() {
+        for name in ["content_type", "x_http_method_override", "mcp_name", "mcp-session_id", "content_length"] {
+            let refused = head(&[(name, "x")]).check_common();
+            assert_eq!(refused.map_err(|refusal| refusal.reason), Err(Reason::HeaderAmbiguous), "{name}");
+        }
+        for name in ["x_custom", "x_request_id", "mcp-param-some_thing"] {
+            assert_eq!(head(&[(name, "x")]).check_common(), Ok(()), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_held_head_keeps_little() {
+        let long = "x".repeat(50_000);
+        let names = [":path", ":authority", "x-request-id", "traceparent", "mcp-session-id", "content-type", "upgrade"];
+        let mut head = head(&names.map(|name| (name, long.as_str())));
+        head.forget_judged();
+        assert!(format!("{head:?}").len() < 1500, "{head:?}");
     }
 
     #[test]
     fn only_a_well_formed_trace_id_is_taken() {
         let id = "0af7651916cd43dd8448eb211c80319c";
         let traceparent = format!("00-{id}-b7ad6b7169203331-01");
-        assert_eq!(head(&[("traceparent", &traceparent)]).trace_id(), Some(id));
-        assert_eq!(head(&[("traceparent", "00-\"-x")]).trace_id(), None);
+        assert_eq!(head(&[("traceparent", &traceparent)]).trace_id.as_deref(), Some(id));
+        assert_eq!(head(&[("traceparent", "00-\"-x")]).trace_id, None);
     }
 }

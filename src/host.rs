@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+mod budget;
 mod headers;
 mod peer;
 mod plugin;

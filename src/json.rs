@@ -1,7 +1,7 @@
 //! Strict JSON (RFC 8259): every text has one reading, or none.
 //!
-//! [`Reader`] walks a text front to back and never builds a tree, so that its memory does not grow with the input
-//! and its stack does not grow with the nesting. Whatever it does not hand out it still checks: grammar, UTF-8,
+//! [`Reader`] walks a text front to back and never builds a tree: its stack does not grow with the nesting, and of the
+//! text it copies only the strings with escapes that it is asked for. Whatever it does not hand out it still checks: grammar, UTF-8,
 //! control characters, surrogate pairs and depth hold for skipped values as well.
 
 use std::borrow::Cow;

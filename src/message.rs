@@ -21,7 +21,10 @@ const MAX_SAFE_INTEGER: i64 = 9_007_199_254_740_991;
 const MAX_ID_BYTES: usize = 1024;
 
 /// Longest method, in bytes; MCP's own have at most 36.
-const MAX_METHOD_BYTES: usize = 256;
+pub const MAX_METHOD_BYTES: usize = 256;
+
+/// Longest name of a tool, prompt or task and longest URI that a decision takes, in bytes.
+pub const MAX_TARGET_BYTES: usize = 8192;
 
 /// A message as a client sends it.
 #[derive(Debug)]
@@ -84,6 +87,16 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// The tool, prompt, resource or task that a method of MCP would take from the parameters, unjudged: for records.
+    #[must_use]
+    pub fn target(&self) -> Option<&str> {
+        let params = self.params()?;
+        [&params.name, &params.uri, &params.task_id].into_iter().find_map(|field| match field {
+            Field::Text(text) => Some(&**text),
+            Field::Absent | Field::Other => None,
+        })
+    }
+
     /// The id that a reply must carry: a request's own, none for others.
     #[must_use]
     pub fn reply_id(&self) -> Option<&RequestId> {
@@ -121,7 +134,7 @@ impl<'a> Envelope<'a> {
         let mut members = reader.open_object()?;
         while let Some(key) = reader.next_key(&mut members)? {
             envelope.read_member(&key, reader)?;
-            keys.add(key)?;
+            keys.add(key, members.key_offset())?;
         }
         keys.check(&[]).map_err(|refusal| within("the envelope", &refusal))?;
         Ok(envelope)

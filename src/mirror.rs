@@ -7,8 +7,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::header::Header;
-use crate::message::{Field, Message, Params};
+use crate::message::{Field, MAX_METHOD_BYTES, MAX_TARGET_BYTES, Message, Params};
 use crate::reason::{Reason, Refusal};
+
+/// Longest `MCP-Protocol-Version`, in bytes; MCP's own are dates.
+const MAX_VERSION_BYTES: usize = 64;
 
 /// The mirrored headers of a request.
 #[derive(Clone, Debug, Default)]
@@ -22,17 +25,39 @@ pub struct Mirrors {
 }
 
 impl Mirrors {
-    /// Checks that each header stands at most once.
+    /// Checks that each header stands at most once, and is no longer than what it can mirror.
     ///
     /// # Errors
-    /// One stands more than once.
-    pub fn check_single(&self) -> Result<(), Refusal> {
-        for (name, header) in self.named() {
-            if let Header::Repeated(..) = header {
-                return Err(Refusal::new(Reason::HeaderRepeated, format!("{name} {}", header.show())));
+    /// One stands more than once, or is longer.
+    pub fn check_each(&self) -> Result<(), Refusal> {
+        let longest = [
+            ("Mcp-Method", &self.method, MAX_METHOD_BYTES),
+            // Base64 makes four characters of three bytes, and the sentinel around it has twelve.
+            ("Mcp-Name", &self.name, MAX_TARGET_BYTES / 3 * 4 + 16),
+            ("MCP-Protocol-Version", &self.protocol_version, MAX_VERSION_BYTES),
+        ];
+        for (name, header, longest) in longest {
+            match header {
+                Header::Repeated(..) => {
+                    return Err(Refusal::new(Reason::HeaderRepeated, format!("{name} {}", header.show())));
+                }
+                Header::Once(value) if value.len() > longest => {
+                    return Err(Refusal::new(
+                        Reason::HeaderMalformed,
+                        format!("{name} is longer than {longest} bytes"),
+                    ));
+                }
+                Header::Absent | Header::Once(_) => {}
             }
         }
         Ok(())
+    }
+
+    /// How many bytes the headers take.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        let length = |header: &Header| if let Header::Once(value) = header { value.len() } else { 0 };
+        length(&self.method) + length(&self.name) + length(&self.protocol_version)
     }
 
     /// Checks that no header mirrors a body that is not there.
@@ -105,10 +130,6 @@ impl Mirrors {
                 .ok_or_else(|| Refusal::new(Reason::HeaderMalformed, format!("Mcp-Name {}", self.name.show()))),
             Header::Absent | Header::Repeated(..) => Ok(None),
         }
-    }
-
-    fn named(&self) -> [(&'static str, &Header); 3] {
-        [("Mcp-Method", &self.method), ("Mcp-Name", &self.name), ("MCP-Protocol-Version", &self.protocol_version)]
     }
 }
 

@@ -60,7 +60,9 @@ reasons! {
     ExemptPath = "exempt_path",
     /// Allowed: a grant covers the call.
     Granted = "granted",
-    /// A mirrored header is not readable.
+    /// A header reads like a judged one to servers that take `_` for `-`.
+    HeaderAmbiguous = "header_ambiguous",
+    /// A mirrored header is not readable, or too long.
     HeaderMalformed = "header_malformed",
     /// A mirrored header and the body disagree.
     HeaderMismatch = "header_mismatch",
@@ -100,6 +102,8 @@ reasons! {
     MethodOverrideRefused = "method_override_refused",
     /// The request lies outside the policy's `scope`.
     OutsideScope = "outside_scope",
+    /// The worker already holds as many undecided requests as it has memory for.
+    Overloaded = "overloaded",
     /// `params` is not an object, or what the decision reads there has the wrong type.
     ParamsInvalid = "params_invalid",
     /// No grant covers the prompt.

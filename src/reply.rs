@@ -171,6 +171,7 @@ fn wire(reason: Reason) -> Wire {
         Reason::ContentLengthMismatch => (Fixed(400), INVALID_REQUEST, "the body differs from its declared length"),
         Reason::UpgradeRefused => (Fixed(400), INVALID_REQUEST, "protocol upgrades are not accepted"),
         Reason::MethodOverrideRefused => (Fixed(400), INVALID_REQUEST, "method overrides are not accepted"),
+        Reason::HeaderAmbiguous => (Fixed(400), INVALID_REQUEST, "a header is ambiguous"),
         Reason::VerbNotAllowed => (Fixed(405), INVALID_REQUEST, "the verb is not accepted"),
         Reason::BodyTooLarge => (Fixed(413), INVALID_REQUEST, "the body is too large"),
         Reason::ContentTypeUnsupported => (Fixed(415), INVALID_REQUEST, "the content type must be application/json"),
@@ -180,7 +181,9 @@ fn wire(reason: Reason) -> Wire {
             (Fixed(400), HEADER_MISMATCH, "a header is repeated, unreadable or has nothing to mirror")
         }
 
-        Reason::EndedUndecided | Reason::HostFault => (Fixed(503), INTERNAL_ERROR, "the request could not be judged"),
+        Reason::EndedUndecided | Reason::HostFault | Reason::Overloaded => {
+            (Fixed(503), INTERNAL_ERROR, "the request could not be judged")
+        }
     };
     Wire { status, code, message }
 }

@@ -45,7 +45,7 @@ fn host(ca: &Ca, tool: &str) -> MockHost {
 
 fn plugin(host: &MockHost) -> Plugin {
     let mut plugin = Plugin::default();
-    assert!(plugin.configure(host, 1));
+    assert!(host.configure(&mut plugin));
     plugin
 }
 
@@ -248,7 +248,7 @@ fn a_bad_configuration_is_refused_whole_and_the_old_one_serves_on() {
     let mut plugin = plugin(&host);
     let mut old = plugin.stream(host.clone());
     host.with(|state| state.configuration = br#"{"callers":{},"hold":"x","versoin":1}"#.to_vec());
-    assert!(!plugin.configure(&host, 1));
+    assert!(!host.configure(&mut plugin));
     let rejected = host.with(|state| state.log.last().cloned()).expect("a line");
     assert_eq!(
         rejected,
@@ -262,7 +262,7 @@ fn a_bad_configuration_is_refused_whole_and_the_old_one_serves_on() {
     assert_eq!(run(&mut plugin.stream(host.clone()), &host), Flow::Continue);
 
     host.with(|state| state.configuration = b"{}".to_vec());
-    assert!(plugin.configure(&host, 1));
+    assert!(host.configure(&mut plugin));
     assert_eq!(run(&mut old, &host), Flow::Continue, "an exchange keeps the policy it began with");
     assert_eq!(run(&mut plugin.stream(host.clone()), &host), Flow::Pause);
     assert_eq!(refusal(&host), (403, "caller_unknown".to_owned()));
@@ -309,4 +309,42 @@ fn after_a_decision_every_callback_keeps_to_it() {
         assert_eq!(host.audit_records().len(), 1, "{tool}");
         assert_eq!(host.with(|state| state.replies.len()), usize::from(tool == "other"));
     }
+}
+
+#[test]
+fn requests_that_find_no_room_to_wait_are_refused_and_room_comes_back() {
+    let ca = Ca::new("test").expect("an authority");
+    let host = host(&ca, "granted");
+    let plugin = plugin(&host);
+    let long = "x".repeat(8000);
+    host.with(|state| state.request_headers.push(("mcp-name".into(), long)));
+    let mut held = Vec::new();
+    loop {
+        let mut stream = plugin.stream(host.clone());
+        if stream.on_request_headers(false) == Flow::Pause {
+            break;
+        }
+        held.push(stream);
+        assert!(held.len() < 10_000, "32 MiB hold fewer");
+    }
+    assert_eq!(refusal(&host), (503, "overloaded".to_owned()));
+    assert!(held.len() > 3000, "{}", held.len());
+    drop(held.pop());
+    assert_eq!(plugin.stream(host.clone()).on_request_headers(false), Flow::Continue);
+}
+
+#[test]
+fn denials_fill_the_log_only_so_fast_and_what_is_left_out_is_counted() {
+    let ca = Ca::new("test").expect("an authority");
+    let host = host(&ca, "other");
+    let plugin = plugin(&host);
+    for _ in 0..700 {
+        run(&mut plugin.stream(host.clone()), &host);
+    }
+    assert_eq!(host.audit_count(), 500);
+    host.with(|state| state.seconds += 1);
+    run(&mut plugin.stream(host.clone()), &host);
+    let told =
+        host.with(|state| state.log.iter().filter(|(_, line)| line.contains("200 denials were not logged")).count());
+    assert_eq!((host.audit_count(), told), (501, 1));
 }

@@ -80,7 +80,7 @@ fn in_library(ca: &Ca, file: &CaseFile, case: &Case) -> Observation {
         present(ca, &case.peer, &mut state.attributes);
     });
     let mut plugin = Plugin::default();
-    assert!(plugin.configure(&host, 1), "{}: {:?}", file.name, host.with(|state| state.log.clone()));
+    assert!(host.configure(&mut plugin), "{}: {:?}", file.name, host.with(|state| state.log.clone()));
     let mut stream = plugin.stream(host.clone());
     let mut flow = stream.on_request_headers(!has_body);
     if has_body && host.with(|state| state.replies.is_empty()) {

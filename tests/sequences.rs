@@ -73,7 +73,7 @@ impl Fixture {
             });
             host.with(|state| state.configuration = policy.to_string().into_bytes());
             let mut plugin = Plugin::default();
-            assert!(plugin.configure(&host, 1));
+            assert!(host.configure(&mut plugin));
             plugin
         });
         Self { certificate: leaf.cert_pem, plugins }

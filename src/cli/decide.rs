@@ -55,7 +55,7 @@ fn decide(
     }
     let reply = match turn.step {
         Step::Reply(reply) => Some(reply),
-        Step::Forward(_) | Step::HoldAll | Step::HoldBody => None,
+        Step::Forward | Step::HoldAll | Step::HoldBody => None,
     };
     turn.record.map(|record| (record, reply)).ok_or_else(|| "the request was not decided".to_owned())
 }

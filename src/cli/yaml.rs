@@ -107,6 +107,10 @@ fn scalar(text: &str, style: ScalarStyle, at: usize) -> Result<Value, Fault> {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,
         "true" | "True" | "TRUE" => Value::Bool(true),
         "false" | "False" | "FALSE" => Value::Bool(false),
+        _ if is_number(text) && has_leading_zero(text) => {
+            let message = format!("`{text}` is octal to some YAML readers, Kubernetes' among them");
+            return Err(fault(at, &message, Some("leave the leading zero out")));
+        }
         _ if is_number(text) => Value::Number(text.to_owned()),
         _ => Value::Text(text.to_owned()),
     })
@@ -119,6 +123,11 @@ fn is_number(text: &str) -> bool {
     let first = digits.strip_prefix('.').unwrap_or(digits).bytes().next();
     let radix = ["0x", "0o", "0b"].iter().any(|prefix| digits.starts_with(prefix));
     first.is_some_and(|byte| byte.is_ascii_digit()) && (radix || text.replace('_', "").parse::<f64>().is_ok())
+}
+
+fn has_leading_zero(text: &str) -> bool {
+    let digits = text.trim_start_matches(['-', '+']);
+    digits.strip_prefix('0').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || c == '_'))
 }
 
 /// Byte offsets of the parser's markers, which count characters. Markers come in ascending order, or nearly so.
@@ -181,6 +190,7 @@ mod tests {
         for (text, message) in [
             ("a: no", "`no` is a boolean to some YAML readers, Kubernetes' among them"),
             ("a: [On]", "`On` is a boolean to some YAML readers, Kubernetes' among them"),
+            ("a: 010000", "`010000` is octal to some YAML readers, Kubernetes' among them"),
             ("a: &x 1", "anchors and tags are not read"),
             ("a: !!str 1", "anchors and tags are not read"),
             ("a: 1\n---\nb: 2\n", "holds more than one document"),

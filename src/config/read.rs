@@ -9,7 +9,7 @@ use super::{
 };
 use crate::call::is_known_method;
 use crate::caller_pattern::CallerPattern;
-use crate::glob::is_ambiguous;
+use crate::glob::{UriGlob, is_ambiguous};
 use crate::head::Verb;
 use crate::identity::check_trust_domain;
 
@@ -91,7 +91,7 @@ impl Config {
         set(&mut self.hold, table.get("hold").and_then(|place| place.word(&holds)));
         set(&mut self.verbs, table.get("verbs").and_then(read_verbs));
         set(&mut self.exempt_paths, table.get("exempt_paths").and_then(|place| texts(place, check_path)));
-        set(&mut self.callers, table.get("callers").and_then(read_callers));
+        set(&mut self.callers, table.get("callers").filter(|place| !place.is_null()).and_then(read_callers));
         set(&mut self.scope, table.get("scope").and_then(read_scope));
         set(&mut self.identity, table.get("identity").and_then(read_identity));
         if let Some(place) = table.get("limits") {
@@ -100,10 +100,30 @@ impl Config {
         if let Some(place) = table.get("audit") {
             self.audit.read(place);
         }
+        if let Some(place) = table.get("callers") {
+            self.check_trust_domains(place);
+        }
         if let (false, DeniedStatus::Forbidden, Some(place)) =
             (self.disclose, self.denied_status, table.get("denied_status"))
         {
             place.fault("403 discloses the refusal that `disclose: false` hides", Some("remove one of the two"));
+        }
+    }
+}
+
+impl Config {
+    /// An entry for a caller whose trust domain carries no identity would never match.
+    fn check_trust_domains(&self, place: &Place<'_>) {
+        let Some(domains) = &self.identity.trust_domains else {
+            return;
+        };
+        for (member, place) in place.map_members() {
+            if let Ok(pattern) = CallerPattern::parse(&member.key)
+                && !domains.iter().any(|domain| domain == pattern.trust_domain())
+            {
+                let message = format!("trust domain `{}` is not in `identity.trust_domains`", pattern.trust_domain());
+                place.key_fault(message, None);
+            }
         }
     }
 }
@@ -182,11 +202,11 @@ fn read_caller(key: &str, place: &Place<'_>) -> Option<CallerConfig> {
 
 impl CallerConfig {
     fn read(&mut self, table: &Table<'_>) {
-        let names = |key| table.get(key).and_then(|place| texts(place, |_, _| ()));
+        let names = |key| table.get(key).and_then(|place| texts(place, check_name));
         set(&mut self.tools, table.get("tools").and_then(read_tools));
         set(&mut self.deny_tools, names("deny_tools"));
         set(&mut self.prompts, names("prompts"));
-        set(&mut self.resources, names("resources"));
+        set(&mut self.resources, table.get("resources").and_then(|place| texts(place, check_resource)));
         set(&mut self.extra_methods, table.get("extra_methods").and_then(|place| texts(place, check_extra_method)));
         set(&mut self.tasks, table.get("tasks").and_then(read_tasks));
     }
@@ -202,9 +222,15 @@ fn read_tool(place: &Place<'_>) -> Option<String> {
         if table.is_empty() {
             place.fault("needs a `name`", None);
         }
-        return table.get("name").and_then(short_text).map(str::to_owned);
+        return table.get("name").and_then(read_name);
     }
-    short_text(place).map(str::to_owned)
+    read_name(place)
+}
+
+fn read_name(place: &Place<'_>) -> Option<String> {
+    let name = short_text(place)?;
+    check_name(place, name);
+    Some(name.to_owned())
 }
 
 fn read_tasks(place: &Place<'_>) -> Option<Tasks> {
@@ -299,7 +325,26 @@ fn short_text<'n>(place: &Place<'n>) -> Option<&'n str> {
     Some(text)
 }
 
+/// Names are compared byte for byte: what only looks like one would silently match nothing.
+fn check_name(place: &Place<'_>, text: &str) {
+    if text.contains(char::is_control) {
+        place.fault("holds a control character", None);
+    } else if text.trim() != text {
+        place.fault("starts or ends with white space", None);
+    } else if text.starts_with("set:") {
+        place.fault("sets are not supported by this version", None);
+    }
+}
+
+fn check_resource(place: &Place<'_>, text: &str) {
+    check_name(place, text);
+    if let (true, Err(error)) = (text.contains('*'), UriGlob::parse(text)) {
+        place.fault(error.to_string(), None);
+    }
+}
+
 fn check_extra_method(place: &Place<'_>, text: &str) {
+    check_name(place, text);
     if is_known_method(text) {
         place.fault(format!("MCP defines `{text}`, and other keys grant it"), None);
     } else if text.contains('*') {

@@ -33,6 +33,10 @@ impl<'n> Place<'n> {
         &self.node.value
     }
 
+    pub(super) fn is_null(&self) -> bool {
+        matches!(self.node.value, Value::Null)
+    }
+
     /// Records a fault of this value.
     pub(super) fn fault(&self, message: impl Into<String>, help: Option<&str>) {
         self.fault_at(self.node.at, &self.path, message.into(), help);
@@ -68,6 +72,16 @@ impl<'n> Place<'n> {
             }
         }
         Some(Table { members })
+    }
+
+    /// The members of this value, if it is a mapping, without looking for faults again.
+    pub(super) fn map_members(&self) -> impl Iterator<Item = (&'n Member, Self)> {
+        let members: &'n [Member] = if let Value::Map(members) = &self.node.value { members } else { &[] };
+        members.iter().map(|member| (member, self.member(member)))
+    }
+
+    fn member(&self, member: &'n Member) -> Self {
+        Self { key_at: member.at, node: &member.node, path: self.join(&member.key), faults: self.faults }
     }
 
     /// The members of this mapping with free keys; repeated ones are faults.

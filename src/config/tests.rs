@@ -8,7 +8,7 @@ fn faults(text: &str) -> Vec<String> {
 
 #[test]
 fn no_configuration_is_one_that_grants_nothing() {
-    for text in ["", " \n", "null", "{}", r#"{"callers":{}}"#] {
+    for text in ["", " \n", "null", "{}", r#"{"callers":{}}"#, r#"{"callers":null}"#] {
         let config = Config::from_json(text.as_bytes()).expect("good");
         assert!(config.callers.is_empty(), "{text:?}");
         assert_eq!(config.verbs, [Verb::Delete, Verb::Get]);
@@ -98,6 +98,28 @@ fn each_fault_says_what_is_wrong_and_the_way_out() {
         ),
         (r#"{"disclose": "no"}"#, "disclose: must be `true` or `false`, is a string"),
         (r#"{"callers": []}"#, "callers: must be a mapping, is a list"),
+        (r#"{"callers": {"spiffe://a/b": ["x "]}}"#, r#"callers."spiffe://a/b"[0]: starts or ends with white space"#),
+        (r#"{"callers": {"spiffe://a/b": ["x\u0000"]}}"#, r#"callers."spiffe://a/b"[0]: holds a control character"#),
+        (
+            r#"{"callers": {"spiffe://a/b": {"deny_tools": ["set:x"]}}}"#,
+            r#"callers."spiffe://a/b".deny_tools[0]: sets are not supported by this version"#,
+        ),
+        (
+            r#"{"callers": {"spiffe://a/b": {"resources": ["https://a.b**"]}}}"#,
+            r#"callers."spiffe://a/b".resources[0]: `**` in the host part"#,
+        ),
+        (
+            r#"{"callers": {"spiffe://a/b": {"resources": ["file:///a/../*"]}}}"#,
+            r#"callers."spiffe://a/b".resources[0]: never matches: it has a dot segment, a backslash, a control character or an escape of one"#,
+        ),
+        (
+            r#"{"callers": {"spiffe://a/b": []}, "identity": {"trust_domains": ["c"]}}"#,
+            r#"callers."spiffe://a/b": trust domain `a` is not in `identity.trust_domains`"#,
+        ),
+        (
+            r#"{"callers": {"spiffe://a/b": {"extra_methods": ["Tools/call "]}}}"#,
+            r#"callers."spiffe://a/b".extra_methods[0]: starts or ends with white space"#,
+        ),
         (
             r#"{"callers": {"spiffe://a/b": "t"}}"#,
             r#"callers."spiffe://a/b": must be a list of tools or a mapping, is a string"#,

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::budget::{Budget, Denials};
 use super::stream::Stream;
 use super::{Host, Level, Peers};
 use crate::audit::Stamp;
@@ -12,8 +13,16 @@ use crate::policy::Policy;
 #[derive(Debug)]
 pub struct Plugin {
     policy: Rc<Policy>,
-    peers: Rc<Peers>,
-    place: Rc<Place>,
+    shared: Rc<Shared>,
+}
+
+/// What outlives a stream, beside the policy.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) budget: Budget,
+    pub(super) denials: Denials,
+    pub(super) peers: Peers,
+    pub(super) place: Place,
 }
 
 /// Where the proxy stands, for audit records.
@@ -41,7 +50,7 @@ impl Default for Plugin {
     /// A plugin without a configuration refuses everybody.
     fn default() -> Self {
         let policy = Rc::new(Policy::compile(Config::default()));
-        Self { policy, peers: Rc::default(), place: Rc::default() }
+        Self { policy, shared: Rc::default() }
     }
 }
 
@@ -49,9 +58,11 @@ impl Plugin {
     /// Takes a new configuration, whole or not at all, and says in the log what came of it.
     pub fn configure(&mut self, host: &impl Host, length: usize) -> bool {
         let text = match host.configuration(length) {
-            Ok(text) => text,
-            Err(error) => {
-                host.log(Level::Error, &format!("mcp_toolgate: cannot read the configuration: {error:?}"));
+            Ok(text) if text.len() == length => text,
+            outcome => {
+                let problem =
+                    outcome.err().map_or("it is shorter than announced".to_owned(), |error| format!("{error:?}"));
+                host.log(Level::Error, &format!("mcp_toolgate: cannot read the configuration: {problem}"));
                 return false;
             }
         };
@@ -60,7 +71,7 @@ impl Plugin {
                 announce(host, &policy);
                 warn_of_older_proxy(host, &policy);
                 self.policy = Rc::new(policy);
-                self.place = Rc::new(Place::read(host));
+                self.shared = Rc::new(Shared { place: Place::read(host), ..Shared::default() });
                 true
             }
             Err(faults) => {
@@ -72,7 +83,7 @@ impl Plugin {
 
     /// A new stream; it keeps today's policy to its end.
     pub fn stream<H: Host>(&self, host: H) -> Stream<H> {
-        Stream::new(host, Rc::clone(&self.policy), Rc::clone(&self.peers), Rc::clone(&self.place))
+        Stream::new(host, Rc::clone(&self.policy), Rc::clone(&self.shared))
     }
 }
 

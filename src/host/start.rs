@@ -32,14 +32,14 @@ impl RootContext for Root {
 
 struct Http(Stream<Proxy>);
 
-impl Context for Http {
-    fn on_done(&mut self) -> bool {
-        self.0.on_end();
-        true
-    }
-}
+impl Context for Http {}
 
 impl HttpContext for Http {
+    /// Comes before the access log is written, so that what is set here is in it.
+    fn on_log(&mut self) {
+        self.0.on_end();
+    }
+
     fn on_http_request_headers(&mut self, _count: usize, end: bool) -> Action {
         action(self.0.on_request_headers(end))
     }

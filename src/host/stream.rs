@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
-use super::plugin::Place;
-use super::{Host, Level, Peers};
+use super::budget::Charge;
+use super::plugin::Shared;
+use super::{Host, Level};
 use crate::audit::AuditRecord;
 use crate::decision::Verdict;
 use crate::exchange::{Exchange, Step, Turn};
@@ -25,16 +26,16 @@ pub enum Flow {
 pub struct Stream<H> {
     host: H,
     policy: Rc<Policy>,
-    peers: Rc<Peers>,
-    place: Rc<Place>,
+    shared: Rc<Shared>,
     exchange: Exchange,
     body_length: usize,
+    charge: Option<Charge>,
 }
 
 impl<H: Host> Stream<H> {
-    pub(super) fn new(host: H, policy: Rc<Policy>, peers: Rc<Peers>, place: Rc<Place>) -> Self {
+    pub(super) fn new(host: H, policy: Rc<Policy>, shared: Rc<Shared>) -> Self {
         let exchange = Exchange::new(Rc::clone(&policy));
-        Self { host, policy, peers, place, exchange, body_length: 0 }
+        Self { host, policy, shared, exchange, body_length: 0, charge: None }
     }
 
     /// The request's head has come.
@@ -44,15 +45,16 @@ impl<H: Host> Stream<H> {
         }
         let turn = match self.host.request_headers() {
             Ok(block) => {
+                #[cfg(feature = "trap")]
+                trap_if_asked(&block);
                 let head = RequestHead::read(block.pairs());
-                let (host, peers) = (&self.host, &self.peers);
+                let (host, peers) = (&self.host, &self.shared.peers);
                 self.exchange.request_head(head, |policy| peers.principal(host, policy), end)
             }
             Err(error) => self.exchange.host_fault(error.call),
         };
         match self.perform(turn) {
-            Some(Held::Body) => Flow::Continue,
-            Some(Held::All) => Flow::Pause,
+            Some(held) => self.hold(held),
             None => self.settled().unwrap_or(Flow::Pause),
         }
     }
@@ -94,14 +96,21 @@ impl<H: Host> Stream<H> {
         }
     }
 
-    /// The stream is over.
+    /// The stream is over, and about to be logged.
     pub fn on_end(&mut self) {
+        self.charge = None;
         if let Some(record) = self.exchange.end() {
             self.publish(&record);
         }
     }
 
     fn judge_body(&mut self) -> Flow {
+        // A body that is too long is not even copied.
+        let turn = self.exchange.request_body_grows(self.body_length);
+        if matches!(turn.step, Step::Reply(_)) {
+            self.perform(turn);
+            return Flow::Pause;
+        }
         let turn = match self.host.request_body(self.body_length) {
             Ok(body) if body.len() == self.body_length => self.exchange.request_body(&body),
             Ok(_) => self.exchange.host_fault("the proxy handed out less of the body than it announced"),
@@ -111,26 +120,37 @@ impl<H: Host> Stream<H> {
         self.settled().unwrap_or(Flow::Pause)
     }
 
-    /// What a callback after the decision gets.
+    /// What a callback after the decision gets: on only by a permit.
     fn settled(&self) -> Option<Flow> {
-        if self.exchange.is_forwarded() {
-            Some(Flow::Continue)
-        } else if self.exchange.is_replied() {
-            Some(Flow::Pause)
-        } else {
-            None
+        match self.exchange.permit() {
+            Some(_permit) => Some(Flow::Continue),
+            None => self.exchange.is_replied().then_some(Flow::Pause),
         }
     }
 
-    fn perform(&self, turn: Turn) -> Option<Held> {
+    /// Makes room for a request that waits, or refuses it.
+    fn hold(&mut self, held: Held) -> Flow {
+        self.charge = self.shared.budget.charge(self.exchange.held_bytes());
+        if self.charge.is_none() {
+            let turn = self.exchange.overloaded();
+            self.perform(turn);
+            return Flow::Pause;
+        }
+        match held {
+            Held::All => Flow::Pause,
+            Held::Body => Flow::Continue,
+        }
+    }
+
+    fn perform(&mut self, turn: Turn) -> Option<Held> {
         if let Some(record) = &turn.record {
+            self.charge = None;
             self.publish(record);
         }
         match turn.step {
             Step::HoldAll => Some(Held::All),
             Step::HoldBody => Some(Held::Body),
-            // The permit ends here: what it proves is that this place was reached by a decision.
-            Step::Forward(_permit) => None,
+            Step::Forward => None,
             Step::Reply(reply) => {
                 self.reply(&reply);
                 None
@@ -150,11 +170,11 @@ impl<H: Host> Stream<H> {
 
     /// Puts a record into the log and the stream's filter state. A proxy that refuses either changes no decision.
     fn publish(&self, record: &AuditRecord) {
-        let line = record.to_json(&self.place.stamp(&self.host));
+        let line = record.to_json(&self.shared.place.stamp(&self.host));
         let audit = self.policy.audit();
         match record.verdict {
             Verdict::Allow if audit.allow => self.host.log(Level::Info, &line),
-            Verdict::Deny if audit.deny => self.host.log(Level::Warn, &line),
+            Verdict::Deny if audit.deny => self.shared.denials.log(&self.host, &line),
             Verdict::Allow | Verdict::Deny => {}
         }
         let _ = self.host.set_property("mcp_toolgate", line.as_bytes());
@@ -169,4 +189,10 @@ impl<H: Host> Stream<H> {
 enum Held {
     All,
     Body,
+}
+
+/// Traps for a request with this header, in the one build that tests what becomes of the other streams then.
+#[cfg(feature = "trap")]
+fn trap_if_asked(head: &super::HeaderBlock) {
+    assert!(head.pairs().all(|(name, _)| name != "x-mcp-toolgate-trap"), "x-mcp-toolgate-trap asks for a trap");
 }

@@ -176,7 +176,7 @@ fn object<'a>(
     let mut members = reader.open_object()?;
     while let Some(key) = reader.next_key(&mut members)? {
         member(reader, &key)?;
-        keys.add(key)?;
+        keys.add(key, members.key_offset())?;
     }
     keys.check(known).map_err(|refusal| within(place, &refusal))?;
     Ok(true)

@@ -7,8 +7,11 @@ fn a_refused_text_says_why_and_where() {
         ("{\"jsonrpc\":\"2.0\",}", "unexpected character at byte 17"),
         ("[{}]", "the body is an array, at byte 0"),
         (r#"{"jsonrpc":"2.0","extra":1}"#, "unknown member `extra` of the envelope, at byte 25"),
-        (r#"{"jsonrpc":"2.0","jsonrpc":"2.0"}"#, "key `jsonrpc` stands twice in the envelope"),
-        (r#"{"jsonrpc":"2.0","id":1,"method":"x","params":{"Name":1}}"#, "key `Name` looks like `name` in `params`"),
+        (r#"{"jsonrpc":"2.0","jsonrpc":"2.0"}"#, "key `jsonrpc` stands twice, at byte 17 in the envelope"),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"method":"x","params":{"Name":1}}"#,
+            "key `Name` looks like `name`, at byte 47 in `params`",
+        ),
         (r#"{"jsonrpc":"2.0","method":"x"}"#, "`x` carries no `id`"),
     ] {
         assert_eq!(Message::parse(body.as_bytes(), 64).expect_err("is refused").detail, detail);

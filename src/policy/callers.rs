@@ -16,7 +16,8 @@ pub(super) struct Callers {
 #[derive(Debug, Default)]
 struct Level {
     literals: BTreeMap<Box<str>, Level>,
-    globs: Vec<(Glob, Level)>,
+    /// By the literal text before the first `*`, and then by the whole.
+    globs: BTreeMap<Box<str>, BTreeMap<Box<str>, (Glob, Level)>>,
     /// Entries whose pattern ends here.
     ending: Vec<usize>,
     /// Entries whose pattern ends here in `**`.
@@ -43,7 +44,7 @@ impl Callers {
             for level in levels {
                 found.extend(&level.below);
                 next.extend(level.literals.get(segment));
-                next.extend(level.globs.iter().filter(|(glob, _)| glob.matches(segment)).map(|(_, level)| level));
+                level.extend_by_globs(segment, &mut next);
             }
             levels = next;
         }
@@ -70,11 +71,21 @@ impl Level {
     }
 
     fn glob(&mut self, text: &str) -> &mut Self {
-        let at = self.globs.iter().position(|(glob, _)| glob.as_str() == text).unwrap_or(self.globs.len());
-        if at == self.globs.len() {
-            self.globs.push((Glob::new(text), Self::default()));
+        let prefix = text.split('*').next().unwrap_or_default();
+        let alike = self.globs.entry(prefix.into()).or_default();
+        &mut alike.entry(text.into()).or_insert_with(|| (Glob::new(text), Self::default())).1
+    }
+
+    /// Adds the levels behind the globs that match a segment; only those whose literal start is the segment's are
+    /// tried. Segments of SPIFFE IDs are ASCII.
+    fn extend_by_globs<'a>(&'a self, segment: &str, next: &mut Vec<&'a Self>) {
+        if self.globs.is_empty() {
+            return;
         }
-        #[expect(clippy::indexing_slicing, reason = "`at` was found or pushed just above")]
-        &mut self.globs[at].1
+        for end in 0..=segment.len() {
+            let alike = segment.get(..end).and_then(|prefix| self.globs.get(prefix));
+            let matching = alike.into_iter().flat_map(BTreeMap::values).filter(|(glob, _)| glob.matches(segment));
+            next.extend(matching.map(|(_, level)| level));
+        }
     }
 }

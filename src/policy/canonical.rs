@@ -1,15 +1,13 @@
 //! The canonical form of a policy: one text for all configurations that mean the same, and its hash.
 
-use sha2::{Digest as _, Sha256};
-
 use crate::config::{CallerConfig, Config, DeniedStatus, Hold, Tasks};
-use crate::hex;
+use crate::digest::sha256;
 use crate::json::write::Object;
 use crate::text::sorted_unique;
 
 /// SHA-256 over the canonical form, in hex. `config.callers` are in the order of their patterns.
 pub(super) fn hash(config: &Config) -> String {
-    hex::encode(&Sha256::digest(text(config)))
+    sha256(&text(config))
 }
 
 fn text(config: &Config) -> String {

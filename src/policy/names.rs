@@ -40,9 +40,13 @@ pub(super) struct Uris {
 }
 
 impl Uris {
+    /// The configuration was checked: what is no pattern was a fault there.
     pub(super) fn new(texts: Vec<String>) -> Self {
         let (globs, exact): (Vec<_>, Vec<_>) = texts.into_iter().partition(|text| Glob::is_pattern(text));
-        let globs = sorted_unique(globs.iter().map(String::as_str)).into_iter().map(UriGlob::new).collect();
+        let globs = sorted_unique(globs.iter().map(String::as_str))
+            .into_iter()
+            .filter_map(|text| UriGlob::parse(text).ok())
+            .collect();
         Self { exact: Exact::new(&exact), globs }
     }
 

@@ -5,10 +5,12 @@ use crate::glob::is_ambiguous;
 use crate::head::RequestHead;
 
 impl Scope {
-    /// Whether a request lies within. A path that servers may read as another one lies outside.
+    /// Whether a request lies within. A path that servers may read as another one lies outside, and so does one that
+    /// a header replaces.
     pub(super) fn covers(&self, head: &RequestHead) -> bool {
         let authority = self.authorities.as_ref().is_none_or(|list| covers_authority(list, &head.authority));
-        authority && self.path_prefixes.as_ref().is_none_or(|list| covers_path(list, head.path()))
+        let path = |list: &Vec<String>| !head.overrides_path() && covers_path(list, head.path());
+        authority && self.path_prefixes.as_ref().is_none_or(path)
     }
 }
 

@@ -96,6 +96,21 @@ fn allowed_verbs_name_post_and_what_is_configured() {
     assert_eq!(policy(r#"{"verbs":["OPTIONS","GET","GET"]}"#).allowed_verbs(), "GET, OPTIONS, POST");
 }
 
+/// The usual shape in Kubernetes: a pattern for each team's namespaces.
+#[test]
+fn ten_thousand_caller_patterns_are_not_scanned() {
+    let callers: Vec<String> =
+        (0..10_000).map(|team| format!("\"spiffe://td/ns/team-{team}-*/sa/*\":[\"t{team}\"]")).collect();
+    let policy = policy(&format!(r#"{{"callers":{{{}}}}}"#, callers.join(",")));
+    let start = std::time::Instant::now();
+    for round in 0..1000 {
+        let found = policy.entries_for(&id(&format!("spiffe://td/ns/team-{round}-x/sa/bot")));
+        assert_eq!(found.len(), 1);
+    }
+    // Scanned, this is ten million globs: seconds. Looked up, it is milliseconds.
+    assert!(start.elapsed().as_millis() < 1000, "{:?}", start.elapsed());
+}
+
 /// DESIGN, section 3: 10,000 entries and 100,000 grants load in well under a second.
 #[test]
 fn a_large_policy_loads_and_decides() {

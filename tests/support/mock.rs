@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use mcp_toolgate::host::{HeaderBlock, Host, HostError, Level};
+use mcp_toolgate::host::{HeaderBlock, Host, HostError, Level, Plugin};
 
 /// A stand-in for a proxy; its clones share one state.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +37,8 @@ pub struct State {
     pub log: Vec<(Level, String)>,
     /// Filter state.
     pub properties: BTreeMap<String, Vec<u8>>,
+    /// How far the clock has gone on.
+    pub seconds: u64,
     /// How often the stream was reset.
     pub resets: usize,
 }
@@ -55,6 +57,13 @@ impl MockHost {
             lines.map(|(_, line)| serde_json::from_str(line).expect("a record is JSON")).collect()
         };
         self.with(records)
+    }
+
+    /// Hands the configuration to a plugin, and says whether it was taken.
+    #[must_use]
+    pub fn configure(&self, plugin: &mut Plugin) -> bool {
+        let length = self.with(|state| state.configuration.len());
+        plugin.configure(self, length)
     }
 
     /// How many audit records were logged.
@@ -112,7 +121,7 @@ impl Host for MockHost {
     }
 
     fn now(&self) -> Option<Duration> {
-        Some(Duration::from_hours(500_000))
+        Some(Duration::from_hours(500_000) + Duration::from_secs(self.with(|state| state.seconds)))
     }
 
     fn log(&self, level: Level, line: &str) {
