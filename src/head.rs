@@ -29,6 +29,7 @@ const JUDGED: [&str; 9] = [
 const MAX_REQUEST_ID_BYTES: usize = 256;
 
 /// A request line and its headers, read once.
+#[expect(clippy::struct_excessive_bools, reason = "each is what one kind of header shows")]
 #[derive(Clone, Debug, Default)]
 pub struct RequestHead {
     /// The verb.

@@ -17,11 +17,18 @@ pub(super) struct Callers {
 struct Level {
     literals: BTreeMap<Box<str>, Level>,
     /// By the literal text before the first `*`, and then by the whole.
-    globs: BTreeMap<Box<str>, BTreeMap<Box<str>, (Glob, Level)>>,
+    globs: BTreeMap<Box<str>, BTreeMap<Box<str>, GlobLevel>>,
     /// Entries whose pattern ends here.
     ending: Vec<usize>,
     /// Entries whose pattern ends here in `**`.
     below: Vec<usize>,
+}
+
+/// What may follow a segment that a glob matches.
+#[derive(Debug)]
+struct GlobLevel {
+    glob: Glob,
+    level: Level,
 }
 
 impl Callers {
@@ -73,7 +80,8 @@ impl Level {
     fn glob(&mut self, text: &str) -> &mut Self {
         let prefix = text.split('*').next().unwrap_or_default();
         let alike = self.globs.entry(prefix.into()).or_default();
-        &mut alike.entry(text.into()).or_insert_with(|| (Glob::new(text), Self::default())).1
+        let new = || GlobLevel { glob: Glob::new(text), level: Self::default() };
+        &mut alike.entry(text.into()).or_insert_with(new).level
     }
 
     /// Adds the levels behind the globs that match a segment; only those whose literal start is the segment's are
@@ -84,8 +92,8 @@ impl Level {
         }
         for end in 0..=segment.len() {
             let alike = segment.get(..end).and_then(|prefix| self.globs.get(prefix));
-            let matching = alike.into_iter().flat_map(BTreeMap::values).filter(|(glob, _)| glob.matches(segment));
-            next.extend(matching.map(|(_, level)| level));
+            let matching = alike.into_iter().flat_map(BTreeMap::values).filter(|alike| alike.glob.matches(segment));
+            next.extend(matching.map(|alike| &alike.level));
         }
     }
 }
