@@ -94,6 +94,7 @@ struct Truth {
 }
 
 /// One sequence of callbacks, and what has come of it so far.
+/// One sequence of callbacks, and what has come of it so far.
 #[expect(clippy::struct_excessive_bools, reason = "each is one thing that has happened")]
 struct Sequence<'f> {
     numbers: Numbers,

@@ -131,7 +131,7 @@ fn modules_use_only_what_their_layer_may() {
     let layers: BTreeMap<&str, &[&str]> = LAYERS.iter().copied().collect();
     for (at, (module, uses)) in LAYERS.iter().enumerate() {
         let below = |used: &&str| LAYERS[..at].iter().any(|(module, _)| module == used);
-        assert!(uses.iter().all(|used| below(&used)), "`{module}` is on a cycle");
+        assert!(uses.iter().all(|used| below(used)), "`{module}` is on a cycle");
     }
     let mut seen = BTreeSet::new();
     for (path, module, text) in sources() {
