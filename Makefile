@@ -8,7 +8,13 @@ MODULE := dist/mcp_toolgate.wasm
 BUILT := target/$(TARGET)/release/mcp_toolgate.wasm
 # Largest module, in bytes.
 BUDGET := 300000
+# Envoys from the floor to the newest; `make test` runs all of it on the newest, and the core of it on the others.
+ENVOYS := 1.40.0 1.39.3 1.36.4
+OLDER_ENVOYS := 1.39.3 1.36.4
+CORE := certificates:: golden:: holding:: configuration::an_envoy
+# How long `make fuzz` runs each target, and how many cases `make oracle` judges.
 SECONDS := 60
+CASES := 1000000
 
 .PHONY: help
 help: ## List the targets
@@ -64,18 +70,53 @@ deny: toolchain ## Licences, sources and bans of the dependencies (installs carg
 	@[ -x target/tools/bin/cargo-deny ] || $(CARGO) install --locked --quiet --root target/tools cargo-deny@0.18.9
 	@target/tools/bin/cargo-deny --locked check bans licenses sources
 
+.PHONY: test-modules
+test-modules: toolchain
+	@$(CARGO) rustc --locked --quiet --release --lib --crate-type cdylib --target $(TARGET) --features trap --target-dir target/trap
+	@mkdir -p target/test-modules
+	@$(CARGO) run --locked --quiet --example finish_module -- target/trap/$(TARGET)/release/mcp_toolgate.wasm target/test-modules/trap.wasm
+
 .PHONY: tools
 tools:
-	@ENVOY=$$(sh envoy/get-envoy.sh) && echo "Envoy: $$ENVOY"
+	@for version in $(ENVOYS); do sh envoy/get-envoy.sh $$version; done
 	@sh tests/sdk/install.sh py1 py2 node func-e
 
 .PHONY: test
-test: wasm tools size ## Every test: units, golden cases, real Envoy over mTLS, official SDK clients
+test: wasm test-modules tools size ## Every test: units, golden cases, real Envoy over mTLS, official SDK clients
 	@$(CARGO) test --locked
+	@if [ -n "$$ENVOY_PATH" ]; then echo "ENVOY_PATH is set: older Envoys are not tested"; else set -e; \
+		for version in $(OLDER_ENVOYS); do echo "Envoy $$version: $(CORE)"; \
+		ENVOY_VERSION=$$version $(CARGO) test --locked --quiet --test e2e -- $(CORE); done; fi
+
+.PHONY: test-all
+test-all: test ## All tests in a real Envoy, in every supported Envoy
+	@set -e; for version in $(OLDER_ENVOYS); do echo "Envoy $$version"; \
+		env -u ENVOY_PATH ENVOY_VERSION=$$version $(CARGO) test --locked --test e2e; done
 
 .PHONY: e2e
-e2e: wasm tools ## Only the tests in a real Envoy
+e2e: wasm test-modules tools ## Only the tests in a real Envoy
 	@$(CARGO) test --locked --test e2e
+
+.PHONY: leaks
+leaks: wasm tools ## 100,000 refused calls in each way of holding, HTTP/1.1 and HTTP/2: nothing of them leaves
+	@LEAK_CALLS=100000 $(CARGO) test --locked --test e2e -- leaks:: --nocapture
+
+.PHONY: endurance
+endurance: wasm test-modules tools ## 200,000 requests, 300 reloads under load, 10,000 certificates: flat memory, no wrong answer
+	@REQUESTS=200000 RELOADS=300 CERTIFICATES=10000 $(CARGO) test --locked --test e2e -- memory:: rotation:: reload::under --nocapture
+
+.PHONY: fuzz
+fuzz: toolchain ## Fuzz every target for SECONDS each
+	@sh fuzz/run.sh $(SECONDS)
+
+.PHONY: oracle
+oracle: toolchain ## CASES random cases against the independent oracle
+	@ORACLE_CASES=$(CASES) $(CARGO) test --locked --test oracle -- --nocapture
+
+.PHONY: bench
+bench: wasm ## What a decision costs in Envoy, beside Envoy's own filters
+	@$(CARGO) run --locked --quiet --example mint_certs -- certs
+	@python3 benches/compare.py "$$(sh envoy/get-envoy.sh)"
 
 .PHONY: interop
 interop: wasm tools ## Only whole sessions of the official SDK clients

@@ -21,6 +21,8 @@ mod tag {
     pub(super) const SEQUENCE: u8 = 0x30;
     /// `[3] EXPLICIT Extensions` in a `TBSCertificate` (RFC 5280, section 4.1).
     pub(super) const EXTENSIONS: u8 = 0xa3;
+    /// The same as [`URI`] in constructed form, which DER does not allow (X.690, section 10.2).
+    pub(super) const CONSTRUCTED_URI: u8 = 0xa6;
     /// `[6] IMPLICIT IA5String`, a `uniformResourceIdentifier` among the `GeneralNames`.
     pub(super) const URI: u8 = 0x86;
 }
@@ -79,6 +81,9 @@ fn uris(names: &[u8]) -> Result<Vec<String>, CertificateError> {
     let mut names = Der(names);
     let mut uris = Vec::new();
     while let Some((found, content)) = names.next()? {
+        if found == tag::CONSTRUCTED_URI {
+            return Err(CertificateError::Der);
+        }
         if found == tag::URI {
             let text = str::from_utf8(content).map_err(|_| CertificateError::Der)?;
             uris.push(text.to_owned());

@@ -59,10 +59,14 @@ impl<'a> Message<'a> {
     /// The body is not exactly one message; the detail says what is wrong and at which byte.
     pub fn parse(body: &'a [u8], max_depth: u32) -> Result<Self, Refusal> {
         let mut reader = Reader::new(body, max_depth)?;
-        match reader.kind()? {
-            Kind::Object => {}
-            Kind::Array => return Err(at(Reason::BatchRefused, "the body is an array", &reader)),
-            _ => return Err(at(Reason::MessageNotObject, "the body is not an object", &reader)),
+        let kind = reader.kind()?;
+        if kind != Kind::Object {
+            reader.raw()?;
+            reader.end()?;
+            return Err(match kind {
+                Kind::Array => Refusal::new(Reason::BatchRefused, "the body is an array"),
+                _ => Refusal::new(Reason::MessageNotObject, "the body is not an object"),
+            });
         }
         let envelope = Envelope::read(&mut reader)?;
         reader.end()?;

@@ -233,3 +233,49 @@ fn documents_name_only_targets_that_exist() {
         }
     }
 }
+
+/// The tests that a row of a table names: `path` followed by `name`s.
+fn named_tests(row: &str) -> Vec<(String, String)> {
+    let mut path = None;
+    let mut named = Vec::new();
+    for quoted in row.split('`').skip(1).step_by(2) {
+        let is_name = quoted.len() > 12 && quoted.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric());
+        if quoted.ends_with(".rs") {
+            path = Some(quoted.to_owned());
+        } else if let (true, true, Some(path)) = (is_name, quoted.contains('_'), &path) {
+            named.push((path.clone(), quoted.to_owned()));
+        }
+    }
+    named
+}
+
+fn assert_exists((path, name): &(String, String)) {
+    // A module's own tests stand at its foot or beside it.
+    let beside = path.replace(".rs", "/tests.rs");
+    let texts = [path.as_str(), beside.as_str()].map(|path| fs::read_to_string(root().join(path)).unwrap_or_default());
+    assert!(texts.iter().any(|text| text.contains(&format!("fn {name}("))), "{path}: has no test `{name}`");
+}
+
+#[test]
+fn every_failure_mode_has_a_test_or_says_why_not() {
+    let table = read("docs/failure-modes.md");
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| F")).collect();
+    assert_eq!(rows.len(), 38);
+    let mut excluded = 0;
+    for (row, number) in rows.into_iter().zip(1..) {
+        assert!(row.starts_with(&format!("| F{number} |")), "{row}");
+        let tests = named_tests(row);
+        tests.iter().for_each(assert_exists);
+        excluded += usize::from(tests.is_empty());
+        assert!(!tests.is_empty() || row.contains("| excluded: "), "{row}");
+    }
+    assert!(excluded <= 5, "{excluded} failure modes are excluded");
+}
+
+#[test]
+fn every_test_that_the_threat_model_names_exists() {
+    let model = read("SECURITY.md");
+    let named: Vec<_> = model.lines().filter(|line| line.starts_with('|')).flat_map(named_tests).collect();
+    assert!(named.len() > 20, "{}", named.len());
+    named.iter().for_each(assert_exists);
+}

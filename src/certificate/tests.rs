@@ -44,6 +44,10 @@ fn trailing_bytes_and_long_forms_are_refused() {
     let der = certificate(&["spiffe://a/b"], &[]).der().to_vec();
     assert_eq!(uri_sans_of_der(&[&der[..], &[0]].concat()), Err(CertificateError::Der));
     assert_eq!(uri_sans_of_der(&der[..der.len() - 1]), Err(CertificateError::Der));
+    let at = der.windows(14).position(|window| window == b"\x86\x0cspiffe://a/b").expect("the SAN");
+    let mut constructed = der.clone();
+    constructed[at] = 0xa6;
+    assert_eq!(uri_sans_of_der(&constructed), Err(CertificateError::Der));
     assert_eq!(length(&[0x80, 0]), None);
     assert_eq!(length(&[0x81, 0x7f]), None);
     assert_eq!(length(&[0x82, 0x00, 0xff]), None);

@@ -11,6 +11,10 @@ use crate::support::launcher::Launcher;
 use crate::support::listener::{Filter, Hold, Listener, Policy};
 use crate::support::pki::Identity;
 use crate::support::request::Request;
+use crate::support::version::{Ability, Version};
+
+/// How the filter warns of an Envoy that does not tell whether it validated a certificate.
+const OLDER_ENVOY: &str = "this proxy is not known to be Envoy 1.39 or newer";
 
 #[test]
 fn a_bad_configuration_ends_envoy_and_names_every_fault() {
@@ -90,6 +94,25 @@ fn no_configuration_refuses_everybody_and_says_so() {
 fn a_protobuf_struct_is_a_fault_that_names_the_way_out() {
     let failure = failed_start(Filter { policy: Policy::Struct(policy()), hold: Hold::Body });
     assert_eq!(lines_with(&failure, "StringValue").len(), 1, "{}", failure.log);
+}
+
+/// The listener of a policy that relies on the listener's validation has nothing to be warned of.
+#[test]
+fn an_envoy_that_tells_no_validation_is_warned_of() {
+    let is_older = !Version::under_test().has(Ability::TellsValidation);
+    for (verification, is_warned_of) in [("connection", is_older), ("listener", false)] {
+        let mut policy = policy();
+        policy["identity"]["verification"] = json!(verification);
+        let site = Site::start([guarded(policy)]);
+        let call = Request::tool_call("search_tickets").id("served");
+        assert_eq!(site.caller("guarded", SUPPORT_BOT).send(&call).summary(), "200");
+        // The worker took its configuration before it judged, and spoke of it then.
+        let _ = site.envoy.audit_record("served");
+        let log = site.envoy.log().text();
+        let warning = "[warning][wasm]";
+        let said = log.lines().filter(|line| line.contains(warning) && line.contains(OLDER_ENVOY));
+        assert_eq!(said.count() > 0, is_warned_of, "{verification}: {log}");
+    }
 }
 
 #[test]

@@ -16,11 +16,20 @@
 mod support;
 
 mod bodies;
+mod callers;
 mod certificates;
 mod configuration;
+mod corpus;
+mod extremes;
+mod faults;
 mod fixture;
 mod golden;
 mod holding;
+mod leaks;
+mod memory;
 mod records;
+mod refusals;
+mod reload;
+mod rotation;
 mod sessions;
 mod verbs;

@@ -25,6 +25,9 @@ pub const WORKLOAD: &str = "ticket-desk";
 /// The namespace of that workload.
 pub const NAMESPACE: &str = "tools";
 
+/// The file beside the access log that holds every audit record.
+pub const RECORDS_FILE: &str = "records.log";
+
 const API: &str = "type.googleapis.com/envoy.extensions";
 
 /// Everything that one Envoy process is started with.
@@ -98,6 +101,7 @@ impl Setup {
                 "disable_stateless_session_resumption": !tls.resumption,
                 "disable_stateful_session_resumption": !tls.resumption,
                 "common_tls_context": {
+                    "alpn_protocols": ["h2", "http/1.1"],
                     "tls_certificates": [{
                         "certificate_chain": { "inline_string": self.server.cert_pem },
                         "private_key": { "inline_string": self.server.key_pem },
@@ -135,14 +139,15 @@ impl Setup {
             "typed_config": {
                 "@type": format!("{API}.filters.network.http_connection_manager.v3.HttpConnectionManager"),
                 "stat_prefix": listener.name,
-                "codec_type": "HTTP1",
+                "codec_type": "AUTO",
+                "http2_protocol_options": { "allow_connect": true },
                 "http_protocol_options": { "enable_trailers": true },
                 "preserve_external_request_id": true,
                 "always_set_request_id_in_response": true,
                 "forward_client_cert_details": forward,
                 "set_current_client_cert_details": { "uri": true },
                 "upgrade_configs": [{ "upgrade_type": "websocket" }],
-                "access_log": [access_log_config(access_log)],
+                "access_log": [access_log_config(access_log), record_log(access_log)],
                 "http_filters": self.http_filters(listener.filter.as_ref()),
                 "route_config": route_config(),
             },
@@ -280,6 +285,18 @@ fn access_log_config(path: &Path) -> Value {
                 "verdict": "%FILTER_STATE(wasm.mcp_toolgate_verdict:PLAIN)%",
                 "reason": "%FILTER_STATE(wasm.mcp_toolgate_reason:PLAIN)%",
             } },
+        },
+    })
+}
+
+/// Every record as a line of its own: the filter's own log leaves denials out above so many in a second.
+fn record_log(access_log: &Path) -> Value {
+    json!({
+        "name": "envoy.access_loggers.file",
+        "typed_config": {
+            "@type": format!("{API}.access_loggers.file.v3.FileAccessLog"),
+            "path": access_log.with_file_name(RECORDS_FILE),
+            "log_format": { "text_format_source": { "inline_string": "%FILTER_STATE(wasm.mcp_toolgate:PLAIN)%\n" } },
         },
     })
 }

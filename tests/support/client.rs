@@ -174,7 +174,12 @@ impl Connection {
         }
     }
 
-    fn read_response_to(&mut self, verb: &str) -> io::Result<Response> {
+    /// Reads one response to a request of this verb.
+    ///
+    /// # Errors
+    ///
+    /// When no whole response comes.
+    pub fn read_response_to(&mut self, verb: &str) -> io::Result<Response> {
         let head = http1::read_head(&mut self.stream)?;
         let head = head.ok_or(io::ErrorKind::UnexpectedEof)?;
         let status = head.start_line.split(' ').nth(1).unwrap_or_default();
@@ -232,7 +237,8 @@ fn may_have_body(status: u16) -> bool {
     status >= 200 && status != 204 && status != 304
 }
 
-fn is_closed(error: &io::Error) -> bool {
+/// Whether the other side has ended the connection.
+pub(super) fn is_closed(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::bootstrap::Setup;
+use super::bootstrap::{RECORDS_FILE, Setup};
 use super::client::{Client, Response};
 use super::launcher::Launcher;
 use super::log::Log;
@@ -57,9 +57,27 @@ impl Envoy {
     ///
     /// When there is no Envoy to start, or it is not ready in time.
     pub fn start_by(launcher: &Launcher, setup: &Setup) -> Result<Self, StartFailure> {
+        Self::launch(launcher, setup, |_| ())
+    }
+
+    /// The same, with a bootstrap that differs from what the setup says.
+    ///
+    /// # Errors
+    ///
+    /// When Envoy ends instead.
+    ///
+    /// # Panics
+    ///
+    /// When there is no Envoy to start, or it is not ready in time.
+    pub fn start_adjusted(setup: &Setup, adjust: impl FnOnce(&mut Value)) -> Result<Self, StartFailure> {
+        Self::launch(&Launcher::direct(), setup, adjust)
+    }
+
+    fn launch(launcher: &Launcher, setup: &Setup, adjust: impl FnOnce(&mut Value)) -> Result<Self, StartFailure> {
         let workspace = Workspace::new().expect("a directory for Envoy's files");
-        let bootstrap = setup.to_json(&workspace.access_log()).to_string();
-        fs::write(workspace.bootstrap(), bootstrap).expect("the bootstrap is written");
+        let mut bootstrap = setup.to_json(&workspace.access_log());
+        adjust(&mut bootstrap);
+        fs::write(workspace.bootstrap(), bootstrap.to_string()).expect("the bootstrap is written");
         let mut process = Process::spawn(launcher, setup.concurrency, &workspace);
         let admin = wait_until_ready(&mut process, &workspace)?;
         let ports = listener_ports(admin).expect("the admin port lists the listeners");
@@ -84,6 +102,34 @@ impl Envoy {
         self.process.log()
     }
 
+    /// The bytes that Envoy holds in memory now.
+    ///
+    /// # Panics
+    ///
+    /// When the system does not tell, as none but Linux does.
+    #[must_use]
+    pub fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()));
+        let status = status.expect("the system tells of a process");
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes: u64 =
+            resident.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse().ok()).expect("the process has memory");
+        kibibytes * 1024
+    }
+
+    /// The value of a counter or gauge, 0 where Envoy has none of that name yet.
+    ///
+    /// # Panics
+    ///
+    /// When the admin port does not answer.
+    #[must_use]
+    pub fn stat(&self, name: &str) -> u64 {
+        let listed = ask(self.admin, "GET", "/stats?usedonly").expect("the admin port answers");
+        let listed = String::from_utf8_lossy(&listed.body).into_owned();
+        let mut stats = listed.lines().filter_map(|line| line.split_once(": "));
+        stats.find(|(key, _)| *key == name).and_then(|(_, value)| value.parse().ok()).unwrap_or_default()
+    }
+
     /// The audit record of a request, waited for.
     ///
     /// # Panics
@@ -91,8 +137,25 @@ impl Envoy {
     /// When it does not come.
     #[must_use]
     pub fn audit_record(&self, request_id: &str) -> Value {
-        let record = self.log().audit_record(request_id, LOG_LIMIT);
-        record.unwrap_or_else(|| panic!("no audit record for request `{request_id}`"))
+        let needle = format!(r#""request_id":"{request_id}""#);
+        let until = Instant::now() + LOG_LIMIT;
+        loop {
+            if let Some(record) = self.records().lines().find(|line| line.contains(&needle)).and_then(parse) {
+                return record;
+            }
+            assert!(Instant::now() < until, "no audit record for request `{request_id}`");
+            thread::sleep(POLL);
+        }
+    }
+
+    /// Every audit record that the access log has so far.
+    #[must_use]
+    pub fn audit_records(&self) -> Vec<Value> {
+        self.records().lines().filter_map(parse).collect()
+    }
+
+    fn records(&self) -> String {
+        fs::read_to_string(self.workspace.access_log().with_file_name(RECORDS_FILE)).unwrap_or_default()
     }
 
     /// The access log's line of a request, waited for.
@@ -111,6 +174,25 @@ impl Envoy {
             }
             assert!(Instant::now() < until, "no access log of `{request_id}`");
             thread::sleep(POLL);
+        }
+    }
+
+    /// The lines of the access log, waited for until there are so many.
+    ///
+    /// # Panics
+    ///
+    /// When they do not come.
+    #[must_use]
+    pub fn access_lines(&self, count: usize) -> Vec<String> {
+        let until = Instant::now() + LOG_LIMIT;
+        loop {
+            let text = fs::read_to_string(self.workspace.access_log()).unwrap_or_default();
+            let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+            if lines.len() >= count {
+                return lines;
+            }
+            assert!(Instant::now() < until, "{} lines in the access log, not {count}", lines.len());
+            thread::sleep(5 * POLL);
         }
     }
 

@@ -6,6 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use super::version::Version;
+
+/// Names the version of Envoy to test in; unset for the one that `envoy/get-envoy.sh` takes by itself.
+const ENVOY_VERSION: &str = "ENVOY_VERSION";
+
 /// A way of starting Envoy.
 #[derive(Clone, Debug)]
 pub enum Launcher {
@@ -82,15 +87,19 @@ impl fmt::Display for Launcher {
 }
 
 /// Asked once for all tests; the script answers at once where Envoy has been fetched before.
-fn envoy_binary() -> &'static Path {
+pub(super) fn envoy_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/get-envoy.sh");
-        let output = Command::new("sh").arg(script).output();
+        let output = Command::new("sh").arg(script).args(env::var_os(ENVOY_VERSION)).output();
         let output = output.expect("`sh` runs");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "no Envoy to be had: {said}");
-        let path = String::from_utf8_lossy(&output.stdout);
-        PathBuf::from(path.trim())
+        let path = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+        // `ENVOY_PATH` goes before the version that is asked for, and may lead anywhere.
+        let wanted = env::var(ENVOY_VERSION).unwrap_or_default();
+        let is_wanted = wanted.is_empty() || Version::of(&path).to_string() == wanted;
+        assert!(is_wanted, "{} is not the Envoy {wanted} that {ENVOY_VERSION} asks for", path.display());
+        path
     })
 }

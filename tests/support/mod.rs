@@ -3,12 +3,17 @@
 
 #![allow(dead_code, reason = "each test crate takes in the whole of it and uses a part")]
 
+pub mod adjust;
 pub mod bootstrap;
 pub mod cases;
 pub mod client;
+pub mod corpus;
 pub mod envoy;
 pub mod expectation;
 mod fields;
+pub mod h2client;
+mod h2frame;
+mod hpack;
 pub mod http1;
 pub mod launcher;
 pub mod listener;
@@ -18,4 +23,8 @@ pub mod pki;
 mod process;
 pub mod recorder;
 pub mod request;
+pub mod sds;
 pub mod tls;
+pub mod version;
+pub mod watched;
+pub mod xds;

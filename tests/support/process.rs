@@ -42,6 +42,10 @@ impl Process {
         &self.log
     }
 
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The exit status, once the process has ended.
     pub(super) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("the process can be asked")

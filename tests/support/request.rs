@@ -4,7 +4,7 @@
 const CHUNK: usize = 1000;
 
 /// A request; what is not stated takes the form that an MCP client would use.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Request {
     /// `POST` and the like.
     pub verb: String,

@@ -1,0 +1,1 @@
+"""The systematic cases, area by area."""
