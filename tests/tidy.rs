@@ -131,7 +131,7 @@ fn modules_use_only_what_their_layer_may() {
     let layers: BTreeMap<&str, &[&str]> = LAYERS.iter().copied().collect();
     for (at, (module, uses)) in LAYERS.iter().enumerate() {
         let below = |used: &&str| LAYERS[..at].iter().any(|(module, _)| module == used);
-        assert!(uses.iter().all(|used| below(used)), "`{module}` is on a cycle");
+        assert!(uses.iter().all(below), "`{module}` is on a cycle");
     }
     let mut seen = BTreeSet::new();
     for (path, module, text) in sources() {
@@ -240,7 +240,7 @@ fn named_tests(row: &str) -> Vec<(String, String)> {
     let mut named = Vec::new();
     for quoted in row.split('`').skip(1).step_by(2) {
         let is_name = quoted.len() > 12 && quoted.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric());
-        if quoted.ends_with(".rs") {
+        if Path::new(quoted).extension().is_some_and(|ending| ending == "rs") {
             path = Some(quoted.to_owned());
         } else if let (true, true, Some(path)) = (is_name, quoted.contains('_'), &path) {
             named.push((path.clone(), quoted.to_owned()));
