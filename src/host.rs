@@ -9,6 +9,7 @@ mod budget;
 mod headers;
 mod peer;
 mod plugin;
+mod shared;
 mod stream;
 
 #[cfg(target_arch = "wasm32")]

@@ -2,10 +2,9 @@
 
 use std::rc::Rc;
 
-use super::budget::{Budget, Denials};
+use super::shared::{Place, Shared};
 use super::stream::Stream;
-use super::{Host, Level, Peers};
-use crate::audit::Stamp;
+use super::{Host, Level};
 use crate::config::{Config, Faults};
 use crate::policy::Policy;
 
@@ -14,36 +13,6 @@ use crate::policy::Policy;
 pub struct Plugin {
     policy: Rc<Policy>,
     shared: Rc<Shared>,
-}
-
-/// What outlives a stream, beside the policy.
-#[derive(Debug, Default)]
-pub(super) struct Shared {
-    pub(super) budget: Budget,
-    pub(super) denials: Denials,
-    pub(super) peers: Peers,
-    pub(super) place: Place,
-}
-
-/// Where the proxy stands, for audit records.
-#[derive(Debug, Default)]
-pub(super) struct Place {
-    workload: Option<String>,
-    namespace: Option<String>,
-}
-
-impl Place {
-    fn read(host: &impl Host) -> Self {
-        let metadata = |key| {
-            let value = host.property(&["xds", "node", "metadata", key]).ok().flatten()?;
-            String::from_utf8(value).ok().filter(|value| !value.is_empty())
-        };
-        Self { workload: metadata("WORKLOAD_NAME"), namespace: metadata("NAMESPACE") }
-    }
-
-    pub(super) fn stamp(&self, host: &impl Host) -> Stamp<'_> {
-        Stamp { time: host.now(), workload: self.workload.as_deref(), namespace: self.namespace.as_deref() }
-    }
 }
 
 impl Default for Plugin {

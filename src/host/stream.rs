@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::budget::Charge;
-use super::plugin::Shared;
+use super::shared::Shared;
 use super::{Host, Level};
 use crate::audit::AuditRecord;
 use crate::decision::Verdict;

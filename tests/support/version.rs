@@ -11,10 +11,11 @@ use super::cases::PeerCertificate;
 use super::launcher;
 
 /// What newer versions of Envoy do, and since when; measured in builds from `PyPI`.
-const SINCE: [(Ability, Version); 3] = [
+const SINCE: [(Ability, Version); 4] = [
     (Ability::ShowsCertificate, Version(1, 38, 0)),
     (Ability::TellsValidation, Version(1, 39, 0)),
     (Ability::HoldsToRouteLimit, Version(1, 39, 0)),
+    (Ability::KnowsQuery, Version(1, 40, 0)),
 ];
 
 /// Something that not every Envoy does, as far as a caller or an operator notices.
@@ -27,6 +28,8 @@ pub enum Ability {
     /// A route's `request_body_buffer_limit` counts. Before, the connection's limit bounds the request, too, and
     /// Envoy's own 413 may be quicker than the filter's.
     HoldsToRouteLimit,
+    /// The verb `QUERY` reaches the filter over HTTP/1.1. Before, Envoy's own parser refuses it.
+    KnowsQuery,
 }
 
 /// A version of Envoy: major, minor, patch.
