@@ -284,6 +284,10 @@ impl Exchange {
                 Step::Reply(Reply::to(reason, &self.refused(asked), &self.policy))
             }
         };
+        if !self.watches_response() {
+            // A stream may go on for long, and needs nothing of its head any more.
+            self.head = RequestHead::default();
+        }
         Turn { step, record }
     }
 

@@ -115,6 +115,17 @@ fn an_end_without_a_decision_is_recorded_once() {
 }
 
 #[test]
+fn a_decided_exchange_keeps_nothing_of_its_head() {
+    for (tool, end) in [("t", "forward"), ("u", "200 tool_not_granted")] {
+        let mut exchange = exchange(HEADERS);
+        assert_eq!(did(&exchange.request_head(post(&[("mcp-name", tool)]), caller, false)), "hold_all");
+        assert_eq!(exchange.held_bytes(), Exchange::HELD_BYTES + 1);
+        assert_eq!(did(&exchange.request_body(&body(tool))), end);
+        assert_eq!(exchange.held_bytes(), Exchange::HELD_BYTES);
+    }
+}
+
+#[test]
 fn callbacks_out_of_order_never_forward() {
     assert_eq!(did(&exchange(BODY).request_body(&body("t"))), "503 host_fault");
     assert_eq!(did(&exchange(BODY).request_body_grows(1)), "503 host_fault");
