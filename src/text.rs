@@ -26,6 +26,9 @@ pub(crate) fn cut(text: &str, longest: usize) -> Cow<'_, str> {
 
 /// The text with control characters and non-ASCII escaped: it cannot break a line, or a terminal.
 pub(crate) fn printable(text: &str) -> String {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let escape = |character: char| match character {
         ' '..='~' => String::from(character),
         _ => character.escape_unicode().to_string(),

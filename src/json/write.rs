@@ -65,6 +65,12 @@ impl Object {
 /// Appends `text` as a JSON string; everything but printable ASCII is escaped.
 pub(crate) fn string(out: &mut String, text: &str) {
     out.push('"');
+    // Nearly every text is plain, and is copied as it is.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') {
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     for character in text.chars() {
         match character {
             '"' => out.push_str("\\\""),
