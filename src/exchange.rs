@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use crate::audit::AuditRecord;
 use crate::call::Call;
-use crate::config::Hold;
+use crate::config::{AuditLog, Hold};
 use crate::decision::{Decision, Permit, Verdict, decide, decide_exempt};
 use crate::head::{RequestHead, Verb};
 use crate::header::{Header, lossy};
@@ -168,6 +168,12 @@ impl Exchange {
             State::Exempt(permit) | State::Forwarded(permit) => Some(permit),
             State::Holding | State::New | State::Replied => None,
         }
+    }
+
+    /// What the policy says is logged.
+    #[must_use]
+    pub fn audit_log(&self) -> AuditLog {
+        self.policy.audit()
     }
 
     /// Whether the request was refused and answered.

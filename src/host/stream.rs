@@ -25,7 +25,6 @@ pub enum Flow {
 #[derive(Debug)]
 pub struct Stream<H> {
     host: H,
-    policy: Rc<Policy>,
     shared: Rc<Shared>,
     exchange: Exchange,
     body_length: usize,
@@ -34,8 +33,7 @@ pub struct Stream<H> {
 
 impl<H: Host> Stream<H> {
     pub(super) fn new(host: H, policy: Rc<Policy>, shared: Rc<Shared>) -> Self {
-        let exchange = Exchange::new(Rc::clone(&policy));
-        Self { host, policy, shared, exchange, body_length: 0, charge: None }
+        Self { host, shared, exchange: Exchange::new(policy), body_length: 0, charge: None }
     }
 
     /// The request's head has come.
@@ -171,7 +169,7 @@ impl<H: Host> Stream<H> {
     /// Puts a record into the log and the stream's filter state. A proxy that refuses either changes no decision.
     fn publish(&self, record: &AuditRecord) {
         let line = record.to_json(&self.shared.place.stamp(&self.host));
-        let audit = self.policy.audit();
+        let audit = self.exchange.audit_log();
         match record.verdict {
             Verdict::Allow if audit.allow => self.host.log(Level::Info, &line),
             Verdict::Deny if audit.deny => self.shared.denials.log(&self.host, &line),
