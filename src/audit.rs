@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::decision::Verdict;
+use crate::config::Enforcement;
+use crate::decision::{Granted, Verdict};
 use crate::json::write::Object;
 use crate::message::RequestId;
 use crate::reason::Reason;
@@ -35,10 +36,18 @@ pub struct AuditRecord {
     pub method: Option<String>,
     /// The tool, prompt, resource or task that was asked for.
     pub target: Option<String>,
+    /// `iss` of the token that came with the request.
+    pub token_issuer: Option<String>,
+    /// The start of the SHA-256 of the token's `sub`.
+    pub token_subject: Option<String>,
     /// The grant, or the item of `deny_tools`, that decided.
-    pub grant: Option<String>,
+    pub grant: Option<Granted>,
     /// Hash of the policy that decided.
     pub policy: String,
+    /// Whether refusals are carried out.
+    pub enforcement: Enforcement,
+    /// What the policy's candidate says, where that is another verdict.
+    pub candidate: Option<(Verdict, Reason)>,
     /// `x-request-id`.
     pub request_id: Option<String>,
     /// W3C trace id.
@@ -76,18 +85,21 @@ impl AuditRecord {
         let object = field(object, "namespace", stamp.namespace)
             .text("verdict", self.verdict.as_str())
             .text("reason", self.reason.code());
-        let object = long_field(object, "caller", self.caller.as_deref())
-            .raw("token_issuer", "null")
-            .raw("token_subject", "null");
+        let object = long_field(object, "caller", self.caller.as_deref());
+        let object = field(object, "token_issuer", self.token_issuer.as_deref())
+            .maybe("token_subject", self.token_subject.as_deref());
         let object = field(object, "method", self.method.as_deref());
         let object = field(object, "target", self.target.as_deref());
-        let object = long_field(object, "grant", self.grant.as_deref())
-            .raw("grant_reason", "null")
-            .raw("grant_owner", "null")
-            .raw("grant_expires", "null")
+        let grant = self.grant.as_ref();
+        let object = long_field(object, "grant", grant.map(|grant| grant.text.as_str()));
+        let object = field(object, "grant_reason", grant.and_then(|grant| grant.reason.as_deref()));
+        let object = field(object, "grant_owner", grant.and_then(|grant| grant.owner.as_deref()));
+        let object = object
+            .maybe("grant_expires", grant.and_then(|grant| grant.expires.as_deref()))
             .text("policy", &self.policy)
-            .text("enforcement", "enforce")
-            .raw("candidate", "null");
+            .text("enforcement", self.enforcement.as_str())
+            .maybe("candidate", self.candidate.map(|(verdict, _)| verdict.as_str()))
+            .maybe("candidate_reason", self.candidate.map(|(_, reason)| reason.code()));
         let object = field(object, "request_id", self.request_id.as_deref());
         let object = field(object, "trace_id", self.trace_id.as_deref());
         let object = match &self.rpc_id {
@@ -137,8 +149,12 @@ mod tests {
             caller: Some("spiffe://a/b".into()),
             method: Some("tools/call".into()),
             target: Some("delete_all".into()),
+            token_issuer: None,
+            token_subject: None,
             grant: None,
             policy: "00".into(),
+            enforcement: Enforcement::Enforce,
+            candidate: Some((Verdict::Allow, Reason::Granted)),
             request_id: Some("r\"\n\u{7f}é".into()),
             trace_id: None,
             rpc_id: Some(RequestId::Integer(7)),
@@ -158,7 +174,7 @@ mod tests {
                 r#""workload":null,"namespace":null,"verdict":"deny","reason":"tool_not_granted","#,
                 r#""caller":"spiffe://a/b","token_issuer":null,"token_subject":null,"method":"tools/call","#,
                 r#""target":"delete_all","grant":null,"grant_reason":null,"grant_owner":null,"grant_expires":null,"#,
-                r#""policy":"00","enforcement":"enforce","candidate":null,"request_id":"r\"\n\u007f\u00e9","#,
+                r#""policy":"00","enforcement":"enforce","candidate":"allow","candidate_reason":"granted","request_id":"r\"\n\u007f\u00e9","#,
                 r#""trace_id":null,"rpc_id":7,"session":"043a718774c572bd","protocol_version":null,"detail":null}"#,
             )
         );

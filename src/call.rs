@@ -44,7 +44,21 @@ pub enum Needs<'a> {
     /// The list of all tasks.
     TaskList,
     /// A tool.
-    Tool(Cow<'a, str>),
+    Tool {
+        /// Its name.
+        name: Cow<'a, str>,
+        /// With what it is called.
+        arguments: Arguments<'a>,
+    },
+}
+
+/// The arguments of a call of a tool.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Arguments<'a> {
+    /// The call has been read: their exact text, if there are any.
+    Read(Option<&'a str>),
+    /// The call has only been announced.
+    Unread,
 }
 
 impl<'a> Call<'a> {
@@ -65,7 +79,7 @@ impl<'a> Call<'a> {
     #[must_use]
     pub fn announced(method: &'a str, name: Cow<'a, str>) -> Option<Self> {
         let needs = match method {
-            "tools/call" => Needs::Tool(name),
+            "tools/call" => Needs::Tool { name, arguments: Arguments::Unread },
             "prompts/get" => Needs::Prompt(name),
             "resources/read" => Needs::Resource(name),
             "tasks/get" | "tasks/update" | "tasks/cancel" => Needs::Task(name),
@@ -84,7 +98,7 @@ impl<'a> Call<'a> {
     #[must_use]
     pub fn target(&self) -> Option<&str> {
         match &self.needs {
-            Needs::Tool(name) | Needs::Prompt(name) | Needs::Resource(name) | Needs::Task(name) => Some(name),
+            Needs::Tool { name, .. } | Needs::Prompt(name) | Needs::Resource(name) | Needs::Task(name) => Some(name),
             Needs::AnyGrant | Needs::Method | Needs::Subscriptions { .. } | Needs::TaskList => None,
         }
     }
@@ -115,7 +129,9 @@ fn request<'a>(method: &str, params: &'a Params<'a>) -> Result<Needs<'a>, Refusa
         "initialize" | "ping" | "server/discover" | "logging/setLevel" => Needs::AnyGrant,
         "tools/list" | "prompts/list" | "resources/list" | "resources/templates/list" => Needs::AnyGrant,
         "subscriptions/listen" => subscriptions(params)?,
-        "tools/call" => Needs::Tool(usable(&params.name, "name")?),
+        "tools/call" => {
+            Needs::Tool { name: usable(&params.name, "name")?, arguments: Arguments::Read(params.arguments) }
+        }
         "prompts/get" => Needs::Prompt(usable(&params.name, "name")?),
         "resources/read" | "resources/subscribe" | "resources/unsubscribe" => {
             Needs::Resource(usable(&params.uri, "uri")?)
@@ -186,7 +202,11 @@ mod tests {
         for (method, params, expected) in [
             ("initialize", r#"{"protocolVersion":"2025-11-25"}"#, "AnyGrant"),
             ("tools/list", r#"{"cursor":"x"}"#, "AnyGrant"),
-            ("tools/call", r#"{"name":"a","arguments":{}}"#, r#"Tool("a")"#),
+            (
+                "tools/call",
+                r#"{"name":"a","arguments": {"b":1} }"#,
+                r#"Tool { name: "a", arguments: Read(Some("{\"b\":1}")) }"#,
+            ),
             ("prompts/get", r#"{"name":"a"}"#, r#"Prompt("a")"#),
             ("resources/read", r#"{"uri":"a:b"}"#, r#"Resource("a:b")"#),
             ("resources/unsubscribe", r#"{"uri":"a:b"}"#, r#"Resource("a:b")"#),

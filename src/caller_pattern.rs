@@ -36,11 +36,6 @@ impl CallerPattern {
         Ok(Self { text: text.into(), trust_domain_end: SCHEME.len() + trust_domain.len() })
     }
 
-    /// A pattern that stands in for one that could not be parsed, while further faults are looked for.
-    pub(crate) fn nobody() -> Self {
-        Self { text: SCHEME.into(), trust_domain_end: SCHEME.len() }
-    }
-
     /// The pattern as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -59,14 +54,15 @@ impl CallerPattern {
         !self.text.contains('*')
     }
 
+    /// The path, without its leading slash.
+    pub(crate) fn path(&self) -> &str {
+        self.text.get(self.trust_domain_end + 1..).unwrap_or_default()
+    }
+
     /// The segments of the path.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn segments(&self) -> impl Iterator<Item = Segment<'_>> {
-        let path = self.text.get(self.trust_domain_end..).unwrap_or_default();
-        path.split('/').skip(1).map(|segment| match segment {
-            "**" => Segment::Rest,
-            _ if Glob::is_pattern(segment) => Segment::Glob(segment),
-            _ => Segment::Literal(segment),
-        })
+        self.path().split('/').map(Segment::of)
     }
 }
 
@@ -78,6 +74,17 @@ pub(crate) enum Segment<'a> {
     Literal(&'a str),
     /// `**`: one segment or more.
     Rest,
+}
+
+impl<'a> Segment<'a> {
+    /// A segment of a pattern as it was written.
+    pub(crate) fn of(text: &'a str) -> Self {
+        match text {
+            "**" => Self::Rest,
+            _ if Glob::is_pattern(text) => Self::Glob(text),
+            _ => Self::Literal(text),
+        }
+    }
 }
 
 /// Why a text is no caller pattern.

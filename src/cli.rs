@@ -1,4 +1,4 @@
-//! The command line: `toolgate check` and `toolgate decide`.
+//! The command line `toolgate`: its commands, and how they end. Each command has a file of its own.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -6,9 +6,31 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod accept;
+mod cases;
 mod check;
+mod completions;
 mod decide;
+mod diff;
+mod explain;
+mod finding;
+mod junit;
+mod learn;
+mod lint;
+mod loaded;
+mod man;
+mod matrix;
+mod question;
+mod rights;
+mod sarif;
+mod schema;
+mod setup;
+mod shipped;
 mod source;
+mod tools_file;
+mod what_can;
+mod who_can;
+mod wrap;
 mod yaml;
 
 /// Checks policies of mcp-toolgate and decides requests offline, with the engine of the filter.
@@ -22,47 +44,52 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check policies and print every fault of them
-    Check(CheckArguments),
+    /// Check policies and their set-ups: faults, and all that is doubtful
+    Check(check::Arguments),
+    /// Print a completion script for a shell
+    Completions(completions::Arguments),
     /// Decide one request and print verdict, reason, reply and audit record
-    Decide(DecideArguments),
+    Decide(decide::Arguments),
+    /// Compare two policies and print who gains and who loses what
+    Diff(diff::Arguments),
+    /// Explain one decision: every grant, why it did or did not apply, and what to change
+    Explain(explain::Arguments),
+    /// Write the least policy that covers what audit records show, and compare it with the one in use
+    Learn(learn::Arguments),
+    /// Print a manual page
+    Man(man::Arguments),
+    /// Draw a table of which caller may call which tool, for a review
+    Matrix(matrix::Arguments),
+    /// Print the JSON Schema of policies, for editors
+    Schema(schema::Arguments),
+    /// Run your own cases against a policy
+    Test(cases::Arguments),
+    /// List all that a caller may do
+    WhatCan(what_can::Arguments),
+    /// List the callers that may use a tool, a prompt or a resource
+    WhoCan(who_can::Arguments),
+    /// Write what loads a policy: an `EnvoyFilter`, a `WasmPlugin` or an Envoy bootstrap
+    Wrap(wrap::Arguments),
 }
 
-#[derive(Args, Debug)]
-struct CheckArguments {
-    /// Policies in JSON or YAML; `-` is standard input
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
-}
-
-#[derive(Args, Debug)]
-struct DecideArguments {
-    /// The policy, in JSON or YAML
-    #[arg(short, long, value_name = "FILE")]
-    policy: PathBuf,
-    #[command(flatten)]
-    peer: Peer,
-    /// The verb of the request
-    #[arg(short = 'X', long, default_value = "POST")]
-    verb: String,
-    /// The path of the request, with its query
-    #[arg(long, default_value = "/mcp")]
-    path: String,
-    /// The host name that the request is for
-    #[arg(long, default_value = "localhost")]
-    authority: String,
-    /// A header of the request; an empty value takes out `content-type: application/json`, which is there unasked
-    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
-    headers: Vec<String>,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
-    /// The body of the request; `-` is standard input, and the default for POST
-    #[arg(value_name = "BODY")]
-    body: Option<PathBuf>,
+impl Command {
+    fn run(&self, out: &mut String) -> Result<Outcome, Failure> {
+        match self {
+            Self::Check(arguments) => check::run(arguments, out),
+            Self::Completions(arguments) => completions::run(arguments, out),
+            Self::Decide(arguments) => decide::run(arguments, out),
+            Self::Diff(arguments) => diff::run(arguments, out),
+            Self::Explain(arguments) => explain::run(arguments, out),
+            Self::Learn(arguments) => learn::run(arguments, out),
+            Self::Man(arguments) => man::run(arguments, out),
+            Self::Matrix(arguments) => matrix::run(arguments, out),
+            Self::Schema(arguments) => schema::run(arguments, out),
+            Self::Test(arguments) => cases::run(arguments, out),
+            Self::WhatCan(arguments) => what_can::run(arguments, out),
+            Self::WhoCan(arguments) => who_can::run(arguments, out),
+            Self::Wrap(arguments) => wrap::run(arguments, out),
+        }
+    }
 }
 
 /// Who calls.
@@ -109,10 +136,7 @@ pub fn main() -> ExitCode {
         }
     };
     let mut out = String::new();
-    let outcome = match arguments.command {
-        Command::Check(arguments) => check::run(&arguments, &mut out),
-        Command::Decide(arguments) => decide::run(&arguments, &mut out),
-    };
+    let outcome = arguments.command.run(&mut out);
     // Whoever reads may have heard enough.
     let _ = io::stdout().lock().write_all(out.as_bytes());
     match outcome {

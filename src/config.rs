@@ -4,16 +4,23 @@
 //! become a tree of [`Node`]s that keeps repeated keys and positions; [`Config::read`] walks it and collects all
 //! faults. Nothing of a faulty configuration is ever used.
 
+use std::time::Duration;
+
 use crate::caller_pattern::CallerPattern;
+use crate::condition::Condition;
 use crate::head::Verb;
+use crate::token::Binding;
 
 mod fault;
 mod node;
 mod read;
-mod table;
+mod shadow;
+pub(crate) mod table;
 
 pub use fault::{Fault, Faults};
 pub use node::{Member, Node, Value};
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use read::keys;
 
 /// The newest version of the schema that this build knows.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -32,14 +39,16 @@ pub const DEFAULT_MAX_DEPTH: u32 = 64;
 pub struct Config {
     /// `audit`: which decisions are logged.
     pub audit: AuditLog,
-    /// `callers`.
-    pub callers: Vec<CallerConfig>,
+    /// `candidate`: rules that are judged beside the enforced ones, and never enforced.
+    pub candidate: Option<Rules>,
     /// `denied_message`: shown to refused callers.
     pub denied_message: Option<String>,
     /// `denied_status`: the HTTP status of a readable, refused call.
     pub denied_status: DeniedStatus,
     /// `disclose`: whether a refused caller learns that it was refused.
     pub disclose: bool,
+    /// `enforcement`.
+    pub enforcement: Enforcement,
     /// `exempt_paths`.
     pub exempt_paths: Vec<String>,
     /// `hold`.
@@ -48,6 +57,8 @@ pub struct Config {
     pub identity: IdentityConfig,
     /// `limits`.
     pub limits: Limits,
+    /// `callers`, `caller_sets` and `tool_sets`.
+    pub rules: Rules,
     /// `scope`.
     pub scope: Scope,
     /// `server`: free name of the guarded MCP server.
@@ -60,14 +71,16 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             audit: AuditLog { allow: true, deny: true },
-            callers: Vec::new(),
+            candidate: None,
             denied_message: None,
             denied_status: DeniedStatus::Ok,
             disclose: true,
+            enforcement: Enforcement::Enforce,
             exempt_paths: Vec::new(),
             hold: Hold::Body,
             identity: IdentityConfig::default(),
             limits: Limits { max_body_bytes: DEFAULT_MAX_BODY_BYTES, max_depth: DEFAULT_MAX_DEPTH },
+            rules: Rules::default(),
             scope: Scope::default(),
             server: None,
             verbs: vec![Verb::Delete, Verb::Get],
@@ -75,15 +88,39 @@ impl Default for Config {
     }
 }
 
+/// Who may do what.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// `callers`.
+    pub callers: Vec<CallerConfig>,
+    /// `caller_sets`: caller patterns by the set's name.
+    pub caller_sets: Vec<Set<CallerPattern>>,
+    /// `tool_sets`: tool names and globs by the set's name.
+    pub tool_sets: Vec<Set<String>>,
+}
+
+/// A named list, for use in several entries.
+#[derive(Clone, Debug)]
+pub struct Set<T> {
+    /// Its name.
+    pub name: String,
+    /// What it stands for.
+    pub members: Vec<T>,
+    /// Offset in the text of its name.
+    pub at: usize,
+}
+
 /// One entry of `callers`.
 #[derive(Clone, Debug)]
 pub struct CallerConfig {
-    /// Whom the entry is for.
-    pub pattern: CallerPattern,
-    /// `tools`: names and globs.
-    pub tools: Vec<String>,
-    /// `deny_tools`: names and globs.
-    pub deny_tools: Vec<String>,
+    /// The key as it was written: a caller pattern, or `set:` and the name of a caller set.
+    pub key: String,
+    /// Whom the entry is for: one pattern, or the members of the set.
+    pub patterns: Vec<CallerPattern>,
+    /// `tools`.
+    pub tools: Vec<ToolGrant>,
+    /// `deny_tools`.
+    pub deny_tools: Vec<ToolItem>,
     /// `prompts`: names and globs.
     pub prompts: Vec<String>,
     /// `resources`: URIs and URI globs.
@@ -92,6 +129,67 @@ pub struct CallerConfig {
     pub extra_methods: Vec<String>,
     /// `tasks`.
     pub tasks: Tasks,
+    /// `expires`, `owner` and `reason`, for all grants of the entry.
+    pub notes: Notes,
+    /// `token`: what is asked of the caller's token.
+    pub token: Option<Binding>,
+    /// Offset in the text of the key.
+    pub at: usize,
+}
+
+/// One item of `tools`.
+#[derive(Clone, Debug)]
+pub struct ToolGrant {
+    /// What is granted.
+    pub item: ToolItem,
+    /// `arguments`: what must hold of the call's arguments.
+    pub conditions: Vec<Condition>,
+    /// `unconditional`: said of a grant that covers, without conditions, what another grant allows only with them.
+    pub is_unconditional: bool,
+    /// `expires`, `owner` and `reason`.
+    pub notes: Notes,
+    /// Offset in the text.
+    pub at: usize,
+}
+
+/// A tool, or several.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ToolItem {
+    /// A name or a glob.
+    Name(String),
+    /// The tools of a tool set, by its name.
+    Set(String),
+}
+
+/// What is said of grants beside what they grant.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Notes {
+    /// `expires`: from when on they grant nothing, as time since the Unix epoch.
+    pub expires: Option<Duration>,
+    /// `owner`: who answers for them.
+    pub owner: Option<String>,
+    /// `reason`: why they are there.
+    pub reason: Option<String>,
+}
+
+/// Whether refusals are carried out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Enforcement {
+    /// They are.
+    Enforce,
+    /// They are only recorded; everything is forwarded.
+    Observe,
+}
+
+impl Enforcement {
+    /// The word of the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Observe => "observe",
+        }
+    }
 }
 
 /// What an entry grants of `tasks/*`.

@@ -1,10 +1,26 @@
 //! The decision: may this caller make this call? The one place that turns a deny into an allow.
 
-use crate::call::{Call, Needs};
-use crate::config::Tasks;
-use crate::policy::{Entry, GrantId, Policy};
+use std::time::Duration;
+
+use crate::call::{Arguments, Call, Needs};
+use crate::condition::Outcome;
+use crate::config::{Enforcement, Tasks};
+use crate::identity::SpiffeId;
+use crate::policy::{Entries, Entry, Grant, Policy};
 use crate::principal::Principal;
 use crate::reason::{Reason, Refusal};
+use crate::token::Tokens;
+
+/// Who asks, and what is known beside.
+#[derive(Debug)]
+pub struct Subject {
+    /// The peer of the connection.
+    pub principal: Principal,
+    /// The tokens that came with the request, as far as the policy asks for any.
+    pub tokens: Tokens,
+    /// Time since the Unix epoch; without a clock, every grant that can end has ended.
+    pub now: Option<Duration>,
+}
 
 /// The answer to one call.
 #[derive(Debug)]
@@ -13,10 +29,51 @@ pub struct Decision {
     /// Why.
     pub reason: Reason,
     /// The grant, or the item of `deny_tools`, that decided.
-    pub grant: Option<String>,
+    pub grant: Option<Granted>,
     /// What exactly, for the audit record.
     pub detail: Option<String>,
     permit: Option<Permit>,
+}
+
+/// What records say of the grant that decided.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Granted {
+    /// The grant itself, with its place.
+    pub text: String,
+    /// The list it stands in, such as `tools`.
+    pub list: &'static str,
+    /// Its `reason`, or its entry's.
+    pub reason: Option<String>,
+    /// Its `owner`, or its entry's.
+    pub owner: Option<String>,
+    /// When it ends, as RFC 3339 writes it.
+    pub expires: Option<String>,
+}
+
+impl Granted {
+    /// The word for what is granted, where servers say `Unknown …` of one that they do not have.
+    #[must_use]
+    pub fn noun(&self) -> Option<&'static str> {
+        match self.list {
+            "prompts" => Some("prompt"),
+            "resources" => Some("resource"),
+            "tools" => Some("tool"),
+            _ => None,
+        }
+    }
+}
+
+impl From<Grant<'_>> for Granted {
+    fn from(grant: Grant<'_>) -> Self {
+        let notes = &grant.terms.notes;
+        Self {
+            text: grant.to_string(),
+            list: grant.list,
+            reason: notes.reason.clone(),
+            owner: notes.owner.clone(),
+            expires: grant.terms.expires(),
+        }
+    }
 }
 
 /// Whether a call is allowed.
@@ -28,10 +85,18 @@ pub enum Verdict {
     Deny,
 }
 
-/// Proof that a decision allowed this exchange: nothing is forwarded without one, and only this module makes them.
+/// Proof that a decision let this exchange go on: nothing is forwarded without one, and only this module makes them.
 #[derive(Debug)]
 pub struct Permit {
-    _made_here: (),
+    is_observed: bool,
+}
+
+impl Permit {
+    /// Whether the decision was a refusal that the policy only observes.
+    #[must_use]
+    pub fn is_observed(&self) -> bool {
+        self.is_observed
+    }
 }
 
 impl Decision {
@@ -41,15 +106,16 @@ impl Decision {
         if self.permit.is_some() { Verdict::Allow } else { Verdict::Deny }
     }
 
-    /// The proof, if the call is allowed.
+    /// The proof that the request may go on: if the call is allowed, or the policy only observes.
     #[must_use]
-    pub fn into_permit(self) -> Option<Permit> {
-        self.permit
+    pub fn into_permit(self, policy: &Policy) -> Option<Permit> {
+        let observed = (policy.enforcement() == Enforcement::Observe).then_some(Permit { is_observed: true });
+        self.permit.or(observed)
     }
 
-    fn allow(reason: Reason, grant: Option<GrantId<'_>>) -> Self {
-        let permit = Some(Permit { _made_here: () });
-        Self { reason, grant: grant.map(|grant| grant.to_string()), detail: None, permit }
+    fn allow(reason: Reason, grant: Option<Grant<'_>>) -> Self {
+        let permit = Some(Permit { is_observed: false });
+        Self { reason, grant: grant.map(Granted::from), detail: None, permit }
     }
 
     fn deny(reason: Reason) -> Self {
@@ -75,23 +141,16 @@ impl From<Refusal> for Decision {
     }
 }
 
-/// Decides a call. The grants of all entries that match the caller add up; any matching `deny_tools` wins.
-pub fn decide(policy: &Policy, principal: &Principal, call: &Call<'_>) -> Decision {
-    let caller = match principal {
-        Principal::Spiffe(caller) => caller,
-        Principal::Unidentified(refusal) => return Decision::from(refusal.clone()),
-    };
-    if !policy.trusts_domain(caller) {
-        return Decision::deny(Reason::TrustDomainNotAllowed);
-    }
-    let entries = policy.entries_for(caller);
-    if entries.is_empty() {
-        return Decision::deny(Reason::CallerUnknown);
-    }
-    if !entries.iter().any(|entry| entry.has_grant()) {
-        return Decision::deny(Reason::CallerWithoutGrants);
-    }
-    decide_needs(&entries, call)
+/// Decides a call. The grants of all entries that match the caller add up; any matching `deny_tools` wins; each token
+/// that an entry binds must hold.
+pub fn decide(policy: &Policy, subject: &Subject, call: &Call<'_>) -> Decision {
+    decide_by(policy.entries(), policy, subject, call)
+}
+
+/// Decides a call by the policy's candidate, if it has one.
+#[must_use]
+pub fn decide_candidate(policy: &Policy, subject: &Subject, call: &Call<'_>) -> Option<Decision> {
+    policy.candidate().map(|entries| decide_by(entries, policy, subject, call))
 }
 
 /// Decides a request to an exempt path, for which no identity is asked. None if the path is not exempt.
@@ -100,42 +159,137 @@ pub fn decide_exempt(policy: &Policy, target: &str) -> Option<Decision> {
     policy.exempts(target).then(|| Decision::allow(Reason::ExemptPath, None))
 }
 
-fn decide_needs(entries: &[&Entry], call: &Call<'_>) -> Decision {
-    match &call.needs {
-        Needs::AnyGrant => Decision::allow(Reason::CallerGranted, None),
-        Needs::Tool(name) => decide_tool(entries, name),
-        Needs::Prompt(name) => granted(entries, |entry| entry.prompt(name), Reason::PromptNotGranted),
-        Needs::Resource(uri) => granted(entries, |entry| entry.resource(uri), Reason::ResourceNotGranted),
-        Needs::Task(_) => granted(entries, |entry| entry.tasks(Tasks::ById), Reason::TasksNotGranted),
-        Needs::TaskList => granted(entries, |entry| entry.tasks(Tasks::List), Reason::TasksNotGranted),
-        Needs::Method => granted(entries, |entry| entry.extra_method(&call.method), Reason::MethodNotGranted),
-        Needs::Subscriptions { resources, tasks } => decide_subscriptions(entries, resources, *tasks),
+fn decide_by(entries: &Entries, policy: &Policy, subject: &Subject, call: &Call<'_>) -> Decision {
+    let caller = match &subject.principal {
+        Principal::Spiffe(caller) => caller,
+        Principal::Unidentified(refusal) => return Decision::from(refusal.clone()),
+    };
+    if !policy.trusts_domain(caller) {
+        return Decision::deny(Reason::TrustDomainNotAllowed);
+    }
+    let entries = entries.matching(caller);
+    if entries.is_empty() {
+        return Decision::deny(Reason::CallerUnknown);
+    }
+    if !entries.iter().any(|entry| entry.has_grant(subject.now)) {
+        return Decision::deny(Reason::CallerWithoutGrants);
+    }
+    let judge = Judge { entries: &entries, subject, caller };
+    judge.admit_tokens().map_or_else(Decision::from, |()| judge.decide(call))
+}
+
+/// What a caller's entries say of its calls.
+struct Judge<'p> {
+    entries: &'p [&'p Entry],
+    subject: &'p Subject,
+    caller: &'p SpiffeId,
+}
+
+impl<'p> Judge<'p> {
+    /// Every token that an entry binds must be there and hold, whatever is asked for.
+    fn admit_tokens(&self) -> Result<(), Refusal> {
+        let mut bindings = self.entries.iter().filter_map(|entry| entry.token());
+        bindings.try_for_each(|binding| binding.admit(self.subject.tokens.claims(&binding.source)?, self.caller))
+    }
+
+    fn decide(&self, call: &Call<'_>) -> Decision {
+        match &call.needs {
+            Needs::AnyGrant => Decision::allow(Reason::CallerGranted, None),
+            Needs::Tool { name, arguments } => self.decide_tool(name, *arguments),
+            Needs::Prompt(name) => self.granted(|entry| entry.prompt(name), Reason::PromptNotGranted),
+            Needs::Resource(uri) => self.granted(|entry| entry.resource(uri), Reason::ResourceNotGranted),
+            Needs::Task(_) => self.granted(|entry| entry.tasks(Tasks::ById), Reason::TasksNotGranted),
+            Needs::TaskList => self.granted(|entry| entry.tasks(Tasks::List), Reason::TasksNotGranted),
+            Needs::Method => self.granted(|entry| entry.extra_method(&call.method), Reason::MethodNotGranted),
+            Needs::Subscriptions { resources, tasks } => self.decide_subscriptions(resources, *tasks),
+        }
+    }
+
+    fn decide_tool(&self, name: &str, arguments: Arguments<'_>) -> Decision {
+        if let Some(denied) = self.entries.iter().find_map(|entry| entry.denied_tool(name)) {
+            return Decision { grant: Some(denied.into()), ..Decision::deny(Reason::ToolDenied) };
+        }
+        let mut missed = Decision::deny(Reason::ToolNotGranted);
+        for grant in self.entries.iter().flat_map(|entry| entry.tools(name)) {
+            match self.holds(&grant, arguments) {
+                Ok(()) => return self.admit_tool(name, grant),
+                Err(refusal) => missed = missed.or_nearer(refusal, grant),
+            }
+        }
+        missed
+    }
+
+    /// Whether a grant that covers the tool applies to this call of it.
+    fn holds(&self, grant: &Grant<'_>, arguments: Arguments<'_>) -> Result<(), Refusal> {
+        if grant.terms.has_expired(self.subject.now) {
+            return Err(Refusal::new(Reason::GrantExpired, ""));
+        }
+        let Arguments::Read(json) = arguments else {
+            return Ok(());
+        };
+        grant.terms.conditions.iter().try_for_each(|condition| {
+            let pointer = condition.pointer.as_str();
+            match condition.judge(json, self.caller) {
+                Outcome::Holds => Ok(()),
+                Outcome::Fails => {
+                    let detail = format!("the argument at `{pointer}` is not as the grant asks");
+                    Err(Refusal::new(Reason::ArgumentsNotGranted, detail))
+                }
+                Outcome::Ambiguous(why) => Err(Refusal::new(Reason::ArgumentKeyAmbiguous, why)),
+            }
+        })
+    }
+
+    /// The tokens have the last word on a tool that is granted.
+    fn admit_tool(&self, name: &str, grant: Grant<'_>) -> Decision {
+        let mut bindings = self.entries.iter().filter_map(|entry| entry.token());
+        let tokens = &self.subject.tokens;
+        let admitted = bindings.try_for_each(|binding| binding.admit_tool(tokens.claims(&binding.source)?, name));
+        match admitted {
+            Ok(()) => Decision::allow(Reason::Granted, Some(grant)),
+            Err(refusal) => Decision::from(refusal),
+        }
+    }
+
+    fn decide_subscriptions(&self, resources: &[impl AsRef<str>], tasks: bool) -> Decision {
+        for uri in resources.iter().map(AsRef::as_ref) {
+            let decision = self.granted(|entry| entry.resource(uri), Reason::ResourceNotGranted);
+            if decision.verdict() == Verdict::Deny {
+                return Decision { detail: Some(format!("`{uri}` is not granted")), ..decision };
+            }
+        }
+        if tasks {
+            return self.granted(|entry| entry.tasks(Tasks::ById), Reason::TasksNotGranted);
+        }
+        Decision::allow(Reason::CallerGranted, None)
+    }
+
+    /// Allows by the first entry that has a grant; entries stand in the order of their keys.
+    fn granted(&self, grant: impl Fn(&'p Entry) -> Option<Grant<'p>>, otherwise: Reason) -> Decision {
+        let mut missed = Decision::deny(otherwise);
+        for grant in self.entries.iter().filter_map(|entry| grant(entry)) {
+            if !grant.terms.has_expired(self.subject.now) {
+                return Decision::allow(Reason::Granted, Some(grant));
+            }
+            missed = missed.or_nearer(Refusal::new(Reason::GrantExpired, ""), grant);
+        }
+        missed
     }
 }
 
-fn decide_tool(entries: &[&Entry], name: &str) -> Decision {
-    if let Some(denied) = entries.iter().find_map(|entry| entry.denied_tool(name)) {
-        return Decision { grant: Some(denied.to_string()), ..Decision::deny(Reason::ToolDenied) };
-    }
-    granted(entries, |entry| entry.tool(name), Reason::ToolNotGranted)
-}
-
-fn decide_subscriptions(entries: &[&Entry], resources: &[impl AsRef<str>], tasks: bool) -> Decision {
-    let missing = |uri: &&str| !entries.iter().any(|entry| entry.resource(uri).is_some());
-    if let Some(uri) = resources.iter().map(AsRef::as_ref).find(missing) {
-        return Decision::from(Refusal::new(Reason::ResourceNotGranted, format!("`{uri}` is not granted")));
-    }
-    if tasks {
-        return granted(entries, |entry| entry.tasks(Tasks::ById), Reason::TasksNotGranted);
-    }
-    Decision::allow(Reason::CallerGranted, None)
-}
-
-/// Allows by the first entry that has a grant; entries stand in the order of their patterns.
-fn granted<'p>(entries: &[&'p Entry], grant: impl Fn(&'p Entry) -> Option<GrantId<'p>>, otherwise: Reason) -> Decision {
-    match entries.iter().find_map(|entry| grant(entry)) {
-        Some(grant) => Decision::allow(Reason::Granted, Some(grant)),
-        None => Decision::deny(otherwise),
+impl Decision {
+    /// The refusal that comes nearer to an allow, so that records name what the operator may want to change.
+    fn or_nearer(self, refusal: Refusal, grant: Grant<'_>) -> Self {
+        let nearness = |reason| match reason {
+            Reason::ArgumentKeyAmbiguous => 3,
+            Reason::ArgumentsNotGranted => 2,
+            Reason::GrantExpired => 1,
+            _ => 0,
+        };
+        if nearness(self.reason) >= nearness(refusal.reason) {
+            return self;
+        }
+        Self { grant: Some(grant.into()), ..Self::from(refusal) }
     }
 }
 

@@ -3,11 +3,12 @@
 
 use std::borrow::Cow;
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::audit::AuditRecord;
 use crate::call::Call;
 use crate::config::{AuditLog, Hold};
-use crate::decision::{Decision, Permit, Verdict, decide, decide_exempt};
+use crate::decision::{Decision, Granted, Permit, Subject, Verdict, decide, decide_candidate, decide_exempt};
 use crate::head::{RequestHead, Verb};
 use crate::header::{Header, lossy};
 use crate::message::{Message, RequestId};
@@ -15,6 +16,11 @@ use crate::policy::Policy;
 use crate::principal::Principal;
 use crate::reason::{Reason, Refusal};
 use crate::reply::{Refused, Reply};
+use crate::token::{Claims, Tokens};
+
+mod surroundings;
+
+pub use surroundings::{Known, Surroundings};
 
 /// One HTTP request and its response. It keeps the policy it began with to its end.
 #[derive(Debug)]
@@ -22,7 +28,7 @@ pub struct Exchange {
     policy: Rc<Policy>,
     state: State,
     head: RequestHead,
-    principal: Principal,
+    subject: Subject,
 }
 
 /// How far an exchange has come. To have been forwarded is to hold a permit.
@@ -73,6 +79,18 @@ struct Asked<'a> {
     is_answerable: bool,
 }
 
+/// A decision, and the candidate's where it is another.
+struct Judged {
+    decision: Decision,
+    candidate: Option<(Verdict, Reason)>,
+}
+
+impl From<Decision> for Judged {
+    fn from(decision: Decision) -> Self {
+        Self { decision, candidate: None }
+    }
+}
+
 impl Exchange {
     /// What a held exchange takes of a worker's memory beside its headers, in bytes, generously.
     pub const HELD_BYTES: usize = 1024;
@@ -81,23 +99,24 @@ impl Exchange {
     #[must_use]
     pub fn new(policy: Rc<Policy>) -> Self {
         let principal = Principal::nobody(Reason::HostFault, "the head has not been read");
-        Self { policy, state: State::New, head: RequestHead::default(), principal }
+        let subject = Subject { principal, tokens: Tokens::default(), now: None };
+        Self { policy, state: State::New, head: RequestHead::default(), subject }
     }
 
-    /// Takes the head. `peer` is asked who calls, unless the path is exempt; `end` says that nothing follows.
-    pub fn request_head(&mut self, head: RequestHead, peer: impl FnOnce(&Policy) -> Principal, end: bool) -> Turn {
+    /// Takes the head. Who calls is asked for unless the path is exempt; `end` says that nothing follows.
+    pub fn request_head(&mut self, head: RequestHead, around: &impl Surroundings, end: bool) -> Turn {
         if !matches!(self.state, State::New) {
             return self.refuse(out_of_order());
         }
         self.head = head;
         let policy = Rc::clone(&self.policy);
         if let Some(decision) = self.exempt(&policy, end) {
-            return self.decided(decision, Asked::default(), State::Exempt);
+            return self.decided(decision.into(), Asked::default(), State::Exempt);
         }
-        self.principal = peer(&policy);
+        self.meet(&policy, around);
         let call = Call::bodiless(self.head.verb);
-        let admission = decide(&policy, &self.principal, &call);
-        if admission.verdict() == Verdict::Deny {
+        let admission = self.judge(&policy, &call);
+        if admission.decision.verdict() == Verdict::Deny {
             return self.decided(admission, Asked::default(), State::Forwarded);
         }
         match self.judge_head(&policy, end) {
@@ -117,11 +136,12 @@ impl Exchange {
         }
     }
 
-    /// Takes the whole body, and decides.
-    pub fn request_body(&mut self, body: &[u8]) -> Turn {
+    /// Takes the whole body, and decides. `now` is the time since the Unix epoch, or none if there is no clock.
+    pub fn request_body(&mut self, body: &[u8], now: Option<Duration>) -> Turn {
         if !matches!(self.state, State::Holding) {
             return self.refuse(out_of_order());
         }
+        self.subject.now = now;
         let policy = Rc::clone(&self.policy);
         match self.read(body, &policy) {
             Ok(message) => self.judge_message(&policy, &message),
@@ -158,7 +178,7 @@ impl Exchange {
         }
         self.state = State::Replied;
         let refusal = Refusal::new(Reason::EndedUndecided, "the exchange ended before the body was whole");
-        Some(self.record(&Decision::from(refusal), Asked::default()))
+        Some(self.record(&Decision::from(refusal).into(), Asked::default()))
     }
 
     /// The proof that the request was allowed, once it was.
@@ -192,6 +212,28 @@ impl Exchange {
     #[must_use]
     pub fn held_bytes(&self) -> usize {
         Self::HELD_BYTES + self.head.mirrors.length()
+    }
+
+    /// Learns who asks, and reads the tokens that the policy binds to that caller.
+    fn meet(&mut self, policy: &Policy, around: &impl Surroundings) {
+        let (principal, now) = (around.principal(policy), around.now());
+        let mut tokens = Tokens::default();
+        if let Some(caller) = principal.spiffe_id() {
+            for entries in [Some(policy.entries()), policy.candidate()].into_iter().flatten() {
+                for binding in entries.bindings(caller) {
+                    tokens.look(&binding.source, |source| around.claims(source));
+                }
+            }
+        }
+        self.subject = Subject { principal, tokens, now };
+    }
+
+    /// Decides a call, by the candidate too.
+    fn judge(&self, policy: &Policy, call: &Call<'_>) -> Judged {
+        let decision = decide(policy, &self.subject, call);
+        let candidate = decide_candidate(policy, &self.subject, call);
+        let candidate = candidate.filter(|candidate| candidate.verdict() != decision.verdict());
+        Judged { candidate: candidate.map(|candidate| (candidate.verdict(), candidate.reason)), decision }
     }
 
     fn exempt(&self, policy: &Policy, end: bool) -> Option<Decision> {
@@ -237,9 +279,9 @@ impl Exchange {
         if let (true, Some((method, name))) = (policy.denial_style().disclose, preview)
             && let Some(call) = Call::announced(&method, Cow::Owned(name))
         {
-            let decision = decide(policy, &self.principal, &call);
-            if decision.verdict() == Verdict::Deny {
-                return self.decided(decision, asked(&call, None), State::Forwarded);
+            let judged = self.judge(policy, &call);
+            if judged.decision.verdict() == Verdict::Deny {
+                return self.decided(judged, asked(&call, None), State::Forwarded);
             }
         }
         Turn { step: Step::HoldBody, record: None }
@@ -261,33 +303,34 @@ impl Exchange {
         let id = message.reply_id();
         match self.head.mirrors.check_message(message).and_then(|()| Call::of(message)) {
             Ok(call) => {
-                let decision = decide(policy, &self.principal, &call);
-                self.decided(decision, asked(&call, id), State::Forwarded)
+                let judged = self.judge(policy, &call);
+                self.decided(judged, asked(&call, id), State::Forwarded)
             }
             Err(refusal) => {
                 let (method, target) = (message.method(), message.target());
                 let asked = Asked { method, target, id, is_answerable: false };
-                self.decided(Decision::from(refusal), asked, State::Forwarded)
+                self.decided(Decision::from(refusal).into(), asked, State::Forwarded)
             }
         }
     }
 
     fn refuse(&mut self, refusal: Refusal) -> Turn {
-        self.decided(Decision::from(refusal), Asked::default(), State::Forwarded)
+        self.decided(Decision::from(refusal).into(), Asked::default(), State::Forwarded)
     }
 
     /// Ends the judging: a permit sends the request on, anything else is a reply.
-    fn decided(&mut self, decision: Decision, asked: Asked<'_>, forwarded: fn(Permit) -> State) -> Turn {
-        let record = Some(self.record(&decision, asked));
-        let reason = decision.reason;
-        let step = match decision.into_permit() {
+    fn decided(&mut self, judged: Judged, asked: Asked<'_>, forwarded: fn(Permit) -> State) -> Turn {
+        let record = Some(self.record(&judged, asked));
+        let reason = judged.decision.reason;
+        let noun = judged.decision.grant.as_ref().and_then(Granted::noun);
+        let step = match judged.decision.into_permit(&self.policy) {
             Some(permit) => {
                 self.state = forwarded(permit);
                 Step::Forward
             }
             None => {
                 self.state = State::Replied;
-                Step::Reply(Reply::to(reason, &self.refused(asked), &self.policy))
+                Step::Reply(Reply::to(reason, &self.refused(asked, noun), &self.policy))
             }
         };
         if !self.watches_response() {
@@ -297,17 +340,19 @@ impl Exchange {
         Turn { step, record }
     }
 
-    fn refused<'a>(&'a self, asked: Asked<'a>) -> Refused<'a> {
+    fn refused<'a>(&'a self, asked: Asked<'a>, noun: Option<&'a str>) -> Refused<'a> {
         Refused {
             id: asked.id.filter(|_| asked.is_answerable),
             target: asked.target,
+            noun,
             legacy: self.head.is_legacy_message,
             request_id: self.head.request_id.as_deref(),
         }
     }
 
-    fn record(&self, decision: &Decision, asked: Asked<'_>) -> AuditRecord {
-        let head = &self.head;
+    fn record(&self, judged: &Judged, asked: Asked<'_>) -> AuditRecord {
+        let (head, decision) = (&self.head, &judged.decision);
+        let token = self.subject.tokens.first();
         let version = match &head.mirrors.protocol_version {
             Header::Once(value) => Some(lossy(value)),
             Header::Absent | Header::Repeated(..) => None,
@@ -316,11 +361,15 @@ impl Exchange {
             verdict: decision.verdict(),
             reason: decision.reason,
             server: self.policy.server().map(str::to_owned),
-            caller: self.principal.spiffe_id().map(ToString::to_string),
+            caller: self.subject.principal.spiffe_id().map(ToString::to_string),
+            token_issuer: token.and_then(Claims::issuer),
+            token_subject: token.and_then(Claims::hashed_subject),
             method: asked.method.map(str::to_owned),
             target: asked.target.map(str::to_owned),
             grant: decision.grant.clone(),
             policy: self.policy.hash().to_owned(),
+            enforcement: self.policy.enforcement(),
+            candidate: judged.candidate,
             request_id: head.request_id.clone(),
             trace_id: head.trace_id.clone(),
             rpc_id: asked.id.cloned(),

@@ -56,6 +56,26 @@ impl fmt::Display for Glob {
     }
 }
 
+/// Whether some text matches both of two globs, or names.
+#[must_use]
+pub fn overlap(a: &str, b: &str) -> bool {
+    match (a.split_once('*'), b.split_once('*')) {
+        (None, None) => a == b,
+        (Some(_), None) => Glob::new(a).matches(b),
+        (None, Some(_)) => Glob::new(b).matches(a),
+        // What stands between the ends of one fits into a star of the other.
+        (Some((a_start, a_rest)), Some((b_start, b_rest))) => {
+            let (a_end, b_end) = (last_piece(a_rest), last_piece(b_rest));
+            (a_start.starts_with(b_start) || b_start.starts_with(a_start))
+                && (a_end.ends_with(b_end) || b_end.ends_with(a_end))
+        }
+    }
+}
+
+fn last_piece(text: &str) -> &str {
+    text.rsplit('*').next().unwrap_or_default()
+}
+
 /// A pattern of resource URIs: `*` stops at `/`, `**` does not. Neither matches `?` or `#`, after which servers no
 /// longer look for the resource; and a `*` in the host part matches neither `@` nor `:`, which make another host of it.
 #[derive(Clone, Debug, Eq, PartialEq)]

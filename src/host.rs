@@ -3,6 +3,7 @@
 //! [`Host`] is all that the adapter needs of a proxy. `abi` is the proxy-wasm one, and the only place with unsafe
 //! code; another host, such as an Envoy dynamic module or a test's own, implements the same trait.
 
+use std::fmt;
 use std::time::Duration;
 
 mod budget;
@@ -14,6 +15,8 @@ mod stream;
 
 #[cfg(target_arch = "wasm32")]
 mod abi;
+#[cfg(any(target_arch = "wasm32", test))]
+mod contexts;
 #[cfg(target_arch = "wasm32")]
 mod start;
 
@@ -87,6 +90,14 @@ pub struct HostError {
     /// What the proxy returned (proxy-wasm ABI 0.2.1, `proxy_status_t`).
     pub status: u32,
 }
+
+impl fmt::Display for HostError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} returned status {}", self.call, self.status)
+    }
+}
+
+impl std::error::Error for HostError {}
 
 /// How much a log line matters.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

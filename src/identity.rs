@@ -47,9 +47,14 @@ impl SpiffeId {
         self.text.get(SCHEME.len()..self.path_start).unwrap_or_default()
     }
 
+    /// The path, without its leading slash.
+    pub(crate) fn path(&self) -> &str {
+        self.text.get(self.path_start + 1..).unwrap_or_default()
+    }
+
     /// The segments of the path; at least one.
     pub fn segments(&self) -> impl Iterator<Item = &str> {
-        self.text.get(self.path_start..).unwrap_or_default().split('/').skip(1)
+        self.path().split('/')
     }
 }
 

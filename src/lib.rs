@@ -16,9 +16,12 @@
 
 pub mod audit;
 pub mod call;
+mod caller_index;
 pub mod caller_pattern;
 pub mod certificate;
+pub mod condition;
 pub mod config;
+pub mod decimal;
 pub mod decision;
 mod digest;
 pub mod exchange;
@@ -28,13 +31,18 @@ pub mod header;
 pub mod host;
 pub mod identity;
 pub mod json;
+pub mod keys;
 pub mod message;
 pub mod mirror;
+pub mod pointer;
 pub mod policy;
 pub mod principal;
 pub mod reason;
 pub mod reply;
 mod text;
+pub mod token;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod cli;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod language;

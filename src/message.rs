@@ -6,12 +6,11 @@
 use std::borrow::Cow;
 
 use crate::json::{JsonError, JsonErrorKind, Kind, Reader};
+use crate::keys::{KeyFault, KeyFaultKind, Keys};
 use crate::reason::{Reason, Refusal};
 
-mod keys;
 mod params;
 
-use keys::Keys;
 pub use params::{Field, Items, Params, Reference};
 
 /// Largest integer that every JSON implementation keeps exactly (RFC 8259, section 6): 2^53 − 1.
@@ -140,7 +139,7 @@ impl<'a> Envelope<'a> {
             envelope.read_member(&key, reader)?;
             keys.add(key, members.key_offset())?;
         }
-        keys.check(&[]).map_err(|refusal| within("the envelope", &refusal))?;
+        keys.check(&[]).map_err(|fault| within("the envelope", fault))?;
         Ok(envelope)
     }
 
@@ -245,8 +244,20 @@ fn at(reason: Reason, what: &str, reader: &Reader<'_>) -> Refusal {
     Refusal::new(reason, format!("{what}, at byte {}", reader.offset()))
 }
 
-fn within(place: &str, refusal: &Refusal) -> Refusal {
+fn within(place: &str, fault: KeyFault) -> Refusal {
+    let refusal = Refusal::from(fault);
     Refusal::new(refusal.reason, format!("{} in {place}", refusal.detail))
+}
+
+impl From<KeyFault> for Refusal {
+    fn from(fault: KeyFault) -> Self {
+        let reason = match fault.kind {
+            KeyFaultKind::Ambiguous => Reason::KeyAmbiguous,
+            KeyFaultKind::Repeated => Reason::KeyRepeated,
+            KeyFaultKind::TooMany => Reason::ParamsInvalid,
+        };
+        Self::new(reason, fault.to_string())
+    }
 }
 
 #[cfg(test)]

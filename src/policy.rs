@@ -1,25 +1,26 @@
 //! The policy: all entries of the configuration, compiled once, immutable, and looked up rather than scanned.
 
-use std::fmt;
-
-use crate::config::{AuditLog, CallerConfig, Config, DeniedStatus, Faults, Hold, Limits, Tasks};
+use crate::config::{AuditLog, Config, DeniedStatus, Enforcement, Faults, Hold, Limits};
 use crate::head::{RequestHead, Verb};
 use crate::identity::SpiffeId;
 
-mod callers;
 mod canonical;
+mod entry;
 mod names;
 mod scope;
+mod terms;
 
-use callers::Callers;
-use names::{Names, Uris};
+pub use canonical::token_text;
+pub use entry::{Entries, Entry, Grant};
+pub use terms::Terms;
 
 /// A compiled policy.
 #[derive(Debug)]
 pub struct Policy {
+    /// What is not compiled; its rules are taken out.
     config: Config,
-    callers: Callers,
-    entries: Vec<Entry>,
+    entries: Entries,
+    candidate: Option<Entries>,
     hash: String,
 }
 
@@ -35,17 +36,35 @@ impl Policy {
     /// Compiles a checked configuration. The order of its entries and lists means nothing.
     #[must_use]
     pub fn compile(mut config: Config) -> Self {
-        config.callers.sort_by(|a, b| a.pattern.as_str().cmp(b.pattern.as_str()));
         let hash = canonical::hash(&config);
-        let callers = Callers::index(config.callers.iter().map(|caller| &caller.pattern));
-        let entries = std::mem::take(&mut config.callers).into_iter().map(Entry::compile).collect();
-        Self { config, callers, entries, hash }
+        let entries = Entries::compile(std::mem::take(&mut config.rules));
+        let candidate = config.candidate.take().map(Entries::compile);
+        Self { config, entries, candidate, hash }
     }
 
-    /// The entries whose pattern matches a caller, in the order of their patterns.
+    /// The entries that are enforced.
     #[must_use]
-    pub fn entries_for(&self, caller: &SpiffeId) -> Vec<&Entry> {
-        self.callers.matching(caller).into_iter().filter_map(|index| self.entries.get(index)).collect()
+    pub fn entries(&self) -> &Entries {
+        &self.entries
+    }
+
+    /// The entries that are judged beside the enforced ones.
+    #[must_use]
+    pub fn candidate(&self) -> Option<&Entries> {
+        self.candidate.as_ref()
+    }
+
+    /// Whether any entry takes a token's claims from a header.
+    #[must_use]
+    pub fn reads_payload_headers(&self) -> bool {
+        let all = [Some(&self.entries), self.candidate.as_ref()];
+        all.into_iter().flatten().any(Entries::reads_payload_headers)
+    }
+
+    /// Whether refusals are carried out.
+    #[must_use]
+    pub fn enforcement(&self) -> Enforcement {
+        self.config.enforcement
     }
 
     /// Whether a caller's trust domain may carry an identity.
@@ -77,18 +96,6 @@ impl Policy {
     #[must_use]
     pub fn listener_verifies(&self) -> bool {
         self.config.identity.listener_verifies
-    }
-
-    /// How many entries the policy has.
-    #[must_use]
-    pub fn entry_count(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// How many grants the policy has.
-    #[must_use]
-    pub fn grant_count(&self) -> usize {
-        self.entries.iter().map(Entry::grant_count).sum()
     }
 
     /// SHA-256 of the canonical compiled policy, in hex: the same for every text that means the same.
@@ -150,104 +157,6 @@ pub struct DenialStyle<'p> {
     pub message: Option<&'p str>,
     /// Whether a caller learns that a call was refused, rather than unknown.
     pub disclose: bool,
-}
-
-/// One caller pattern, with all that the policy says of it.
-#[derive(Debug)]
-pub struct Entry {
-    caller: Box<str>,
-    tools: Names,
-    deny_tools: Names,
-    prompts: Names,
-    resources: Uris,
-    extra_methods: Names,
-    tasks: Tasks,
-}
-
-impl Entry {
-    fn compile(config: CallerConfig) -> Self {
-        Self {
-            caller: config.pattern.as_str().into(),
-            tools: Names::of_globs(config.tools),
-            deny_tools: Names::of_globs(config.deny_tools),
-            prompts: Names::of_globs(config.prompts),
-            resources: Uris::new(config.resources),
-            extra_methods: Names::exact(&config.extra_methods),
-            tasks: config.tasks,
-        }
-    }
-
-    /// Whether the entry grants anything at all; `deny_tools` and empty lists do not.
-    #[must_use]
-    pub fn has_grant(&self) -> bool {
-        self.grant_count() > 0
-    }
-
-    fn grant_count(&self) -> usize {
-        self.tools.len()
-            + self.prompts.len()
-            + self.resources.len()
-            + self.extra_methods.len()
-            + usize::from(self.tasks != Tasks::None)
-    }
-
-    /// The grant of a tool.
-    #[must_use]
-    pub fn tool(&self, name: &str) -> Option<GrantId<'_>> {
-        self.grant("tools", self.tools.find(name))
-    }
-
-    /// The item of `deny_tools` that names a tool.
-    #[must_use]
-    pub fn denied_tool(&self, name: &str) -> Option<GrantId<'_>> {
-        self.grant("deny_tools", self.deny_tools.find(name))
-    }
-
-    /// The grant of a prompt.
-    #[must_use]
-    pub fn prompt(&self, name: &str) -> Option<GrantId<'_>> {
-        self.grant("prompts", self.prompts.find(name))
-    }
-
-    /// The grant of a resource.
-    #[must_use]
-    pub fn resource(&self, uri: &str) -> Option<GrantId<'_>> {
-        self.grant("resources", self.resources.find(uri))
-    }
-
-    /// The grant of a method that MCP does not define.
-    #[must_use]
-    pub fn extra_method(&self, method: &str) -> Option<GrantId<'_>> {
-        self.grant("extra_methods", self.extra_methods.find(method))
-    }
-
-    /// The grant of tasks by their id, or of their list.
-    #[must_use]
-    pub fn tasks(&self, needed: Tasks) -> Option<GrantId<'_>> {
-        let word = if self.tasks == Tasks::List { "list" } else { "true" };
-        self.grant("tasks", (self.tasks >= needed).then_some(word))
-    }
-
-    fn grant<'p>(&'p self, list: &'static str, item: Option<&'p str>) -> Option<GrantId<'p>> {
-        item.map(|item| GrantId { caller: &self.caller, list, item })
-    }
-}
-
-/// One item of one entry, by its content: lists lose their order on the way through Istio.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct GrantId<'p> {
-    /// The entry's caller pattern.
-    pub caller: &'p str,
-    /// The list it stands in, such as `tools`.
-    pub list: &'static str,
-    /// The item as it was written.
-    pub item: &'p str,
-}
-
-impl fmt::Display for GrantId<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "callers.{:?}.{}: {}", self.caller, self.list, self.item)
-    }
 }
 
 #[cfg(test)]

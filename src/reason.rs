@@ -26,6 +26,10 @@ macro_rules! reasons {
 }
 
 reasons! {
+    /// A key of the arguments stands twice, or looks like one that a condition reads.
+    ArgumentKeyAmbiguous = "argument_key_ambiguous",
+    /// Grants cover the tool, but not with these arguments.
+    ArgumentsNotGranted = "arguments_not_granted",
     /// The body is a JSON-RPC batch; MCP removed them in 2025-06-18, and servers differ.
     BatchRefused = "batch_refused",
     /// The body has no bytes where a message must be.
@@ -58,6 +62,8 @@ reasons! {
     ExemptEventStream = "exempt_event_stream",
     /// Allowed: `exempt_paths` names this path.
     ExemptPath = "exempt_path",
+    /// The grant that covers the call has ended.
+    GrantExpired = "grant_expired",
     /// Allowed: a grant covers the call.
     Granted = "granted",
     /// A header reads like a judged one to servers that take `_` for `-`.
@@ -122,6 +128,18 @@ reasons! {
     TasksNotGranted = "tasks_not_granted",
     /// The connection is not TLS.
     TlsRequired = "tls_required",
+    /// The token lacks the claim that lists tools or scopes.
+    TokenClaimMissing = "token_claim_missing",
+    /// A claim of the token is not as the policy asks.
+    TokenClaimNotMet = "token_claim_not_met",
+    /// The token is not of an issuer that the policy takes.
+    TokenIssuerNotAllowed = "token_issuer_not_allowed",
+    /// The policy asks this caller for a token, and no verified one came.
+    TokenRequired = "token_required",
+    /// The caller holds a grant of the tool, but its token does not cover it.
+    TokenToolNotGranted = "token_tool_not_granted",
+    /// What should be the token's claims cannot be read.
+    TokenUnreadable = "token_unreadable",
     /// `deny_tools` names the tool.
     ToolDenied = "tool_denied",
     /// No grant covers the tool.

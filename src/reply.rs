@@ -1,7 +1,7 @@
 //! What a refused caller gets: the one table from reason to HTTP status and JSON-RPC error.
 
 use crate::config::DeniedStatus;
-use crate::json::write::{Object, string};
+use crate::json::write::{Object, quoted};
 use crate::message::RequestId;
 use crate::policy::{DenialStyle, Policy};
 use crate::reason::Reason;
@@ -24,6 +24,8 @@ pub struct Refused<'a> {
     pub id: Option<&'a RequestId>,
     /// The tool, prompt, resource or task that was asked for.
     pub target: Option<&'a str>,
+    /// Whether that is a `tool`, a `prompt` or a `resource`.
+    pub noun: Option<&'a str>,
     /// Whether the message went to a legacy HTTP+SSE endpoint.
     pub legacy: bool,
     /// `x-request-id`.
@@ -80,11 +82,18 @@ impl Reply {
     /// The same answer as to a call of something that does not exist.
     fn undisclosed(reason: Reason, refused: &Refused<'_>) -> Self {
         let target = refused.target.unwrap_or_default();
+        let unknown = |noun: &str| (INVALID_PARAMS, format!("Unknown {noun}: {target}"));
+        let no_method = || (METHOD_NOT_FOUND, "Method not found".to_owned());
         let (code, message) = match reason {
-            Reason::ToolDenied | Reason::ToolNotGranted => (INVALID_PARAMS, format!("Unknown tool: {target}")),
-            Reason::PromptNotGranted => (INVALID_PARAMS, format!("Unknown prompt: {target}")),
-            Reason::ResourceNotGranted => (INVALID_PARAMS, format!("Unknown resource: {target}")),
-            _ => (METHOD_NOT_FOUND, "Method not found".to_owned()),
+            Reason::ToolDenied
+            | Reason::ToolNotGranted
+            | Reason::ArgumentKeyAmbiguous
+            | Reason::ArgumentsNotGranted
+            | Reason::TokenToolNotGranted => unknown("tool"),
+            Reason::PromptNotGranted => unknown("prompt"),
+            Reason::ResourceNotGranted => unknown("resource"),
+            Reason::GrantExpired => refused.noun.map_or_else(no_method, unknown),
+            _ => no_method(),
         };
         let status = if refused.id.is_none() || refused.legacy { 403 } else { 200 };
         let data = Object::new().maybe("request_id", refused.request_id);
@@ -108,11 +117,7 @@ fn error(id: Option<&RequestId>, code: i32, message: &str, data: Object) -> Stri
     let id = match id {
         None => "null".to_owned(),
         Some(RequestId::Integer(id)) => id.to_string(),
-        Some(RequestId::Text(id)) => {
-            let mut text = String::new();
-            string(&mut text, id);
-            text
-        }
+        Some(RequestId::Text(id)) => quoted(id),
     };
     let data = Object::new().raw("mcp_toolgate", &data.finish()).finish();
     let error = Object::new().raw("code", &code.to_string()).text("message", message).raw("data", &data).finish();
@@ -138,10 +143,25 @@ fn wire(reason: Reason) -> Wire {
         Reason::CallerUnknown | Reason::CallerWithoutGrants => {
             (Fixed(403), APPLICATION, "this caller is granted nothing")
         }
+        Reason::TokenRequired => (Fixed(403), APPLICATION, "this caller also needs a verified token"),
+        Reason::TokenClaimMissing
+        | Reason::TokenClaimNotMet
+        | Reason::TokenIssuerNotAllowed
+        | Reason::TokenUnreadable => (Fixed(403), APPLICATION, "the caller's token is not one that this server takes"),
         Reason::OutsideScope => (Fixed(403), APPLICATION, "the request is outside the scope of this server's policy"),
         Reason::ExemptEventStream => (Fixed(403), APPLICATION, "an exempt path may not answer with an event stream"),
 
         Reason::ToolDenied | Reason::ToolNotGranted => (Denied, APPLICATION, "the tool is not granted to this caller"),
+        Reason::ArgumentKeyAmbiguous => (
+            Denied,
+            APPLICATION,
+            "the tool is granted to this caller only with certain arguments, and these are ambiguous",
+        ),
+        Reason::ArgumentsNotGranted => {
+            (Denied, APPLICATION, "the tool is granted to this caller only with certain other arguments")
+        }
+        Reason::GrantExpired => (Denied, APPLICATION, "this caller's grant has expired"),
+        Reason::TokenToolNotGranted => (Denied, APPLICATION, "the caller's token does not cover the tool"),
         Reason::PromptNotGranted => (Denied, APPLICATION, "the prompt is not granted to this caller"),
         Reason::ResourceNotGranted => (Denied, APPLICATION, "the resource is not granted to this caller"),
         Reason::TasksNotGranted => {

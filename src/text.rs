@@ -1,12 +1,21 @@
 //! Texts: one sort for all lists, which keeps the module small, and one way of cutting what grows too long.
 
 use std::borrow::Cow;
+use std::collections::BinaryHeap;
+
+/// The items in ascending order of a text of theirs; equal ones keep their order.
+pub(crate) fn sorted_by_text<T>(items: Vec<T>, text: impl Fn(&T) -> &str) -> Vec<T> {
+    let keys: Vec<(&str, usize)> = items.iter().enumerate().map(|(index, item)| (text(item), index)).collect();
+    // A heap's code is a quarter of what `sort` takes.
+    let keys = BinaryHeap::from(keys).into_sorted_vec();
+    let order: Vec<usize> = keys.into_iter().map(|(_, index)| index).collect();
+    let mut items: Vec<Option<T>> = items.into_iter().map(Some).collect();
+    order.into_iter().filter_map(|index| items.get_mut(index)?.take()).collect()
+}
 
 /// The texts in ascending order of their bytes.
 pub(crate) fn sorted<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let mut texts: Vec<&str> = texts.collect();
-    texts.sort_unstable();
-    texts
+    sorted_by_text(texts.collect(), |text| text)
 }
 
 /// The texts in ascending order of their bytes, each once.

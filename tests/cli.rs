@@ -1,10 +1,35 @@
 //! The command line as its users meet it: whole output, and exit status.
 
-#![allow(clippy::expect_used, reason = "a test that cannot go on says why and stops")]
+#![allow(clippy::format_collect, clippy::similar_names, reason = "tests may be plain")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on says why and stops"
+)]
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+#[path = "cli/cases.rs"]
+mod cases;
+#[path = "cli/check.rs"]
+mod check;
+#[path = "cli/explain.rs"]
+mod explain;
+#[path = "cli/learn.rs"]
+mod learn;
+#[path = "cli/matrix.rs"]
+mod matrix;
+#[path = "cli/review.rs"]
+mod review;
+#[path = "cli/setup.rs"]
+mod setup;
+#[path = "cli/source.rs"]
+mod source;
+#[path = "cli/wrap.rs"]
+mod wrap;
 
 const CALLER: &str = "spiffe://cluster.local/ns/agents/sa/support-bot";
 
@@ -32,94 +57,6 @@ fn toolgate(arguments: &[&str], input: &str) -> (Option<i32>, String, String) {
     let folder = format!("{}/", env!("CARGO_TARGET_TMPDIR"));
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&folder, "");
     (output.status.code(), text(&output.stdout), text(&output.stderr))
-}
-
-fn check(path: &Path) -> (Option<i32>, String, String) {
-    toolgate(&["check", path.to_str().expect("a path")], "")
-}
-
-#[test]
-fn a_good_policy_is_counted_and_named() {
-    let (status, out, err) = check(&file("good.yaml", POLICY));
-    assert_eq!((status, err.as_str()), (Some(0), ""));
-    assert!(out.starts_with("good.yaml: good: 1 callers, 2 grants, policy "), "{out}");
-    let json = r#"{"server":"tickets","callers":{"spiffe://cluster.local/ns/agents/sa/support-bot":["read_*","search_tickets"]}}"#;
-    let (_, from_json, _) = toolgate(&["check", "-"], json);
-    assert_eq!(out.split("policy ").nth(1), from_json.split("policy ").nth(1), "YAML and JSON have one hash");
-}
-
-#[test]
-fn faults_stand_on_their_place_with_a_way_out() {
-    let policy = "\
-caller:
-  x: []
-callers:
-  spiffe://cluster.local//a: [t]
-  spiffe://cluster.local/é:
-    tolls: [t]
-  spiffe://cluster.local/b: [1]
-";
-    let expected = "\
-faults.yaml:1:1: unknown key `caller`
-  help: did you mean `callers`?
-faults.yaml:4:3: callers.\"spiffe://cluster.local//a\": empty path segment
-faults.yaml:5:3: callers.\"spiffe://cluster.local/é\": character 'é' in the path
-faults.yaml:6:5: callers.\"spiffe://cluster.local/é\": unknown key `tolls`
-  help: did you mean `tools`?
-faults.yaml:7:30: callers.\"spiffe://cluster.local/b\"[0]: must be a string, is a number
-  help: put it in quotes
-";
-    assert_eq!(check(&file("faults.yaml", policy)), (Some(2), expected.to_owned(), String::new()));
-}
-
-#[test]
-fn an_unquoted_star_is_explained() {
-    let (status, out, _) = check(&file("star.yaml", "callers:\n  spiffe://a/b: [*]\n"));
-    assert_eq!(status, Some(2));
-    assert!(out.contains("help: a pattern that starts with `*` must be in quotes"), "{out}");
-}
-
-#[test]
-fn what_is_no_policy_is_refused_in_one_sentence() {
-    for (name, text, expected) in [
-        (
-            "plugin.yaml",
-            "kind: WasmPlugin\n",
-            "plugin.yaml:1:1: is a Kubernetes object; this version reads the policy alone\n",
-        ),
-        (
-            "envoy.yaml",
-            "static_resources: {}\n",
-            "envoy.yaml:1:1: is an Envoy bootstrap; this version reads the policy alone\n",
-        ),
-        ("list.yaml", "- a\n", "list.yaml:1:1: must be a mapping, is a list\n"),
-        ("broken.json", "{\"a\":\n 1,}", "broken.json:2:4: not JSON: unexpected character at byte 9\n"),
-    ] {
-        assert_eq!(check(&file(name, text)), (Some(2), expected.to_owned(), String::new()), "{name}");
-    }
-}
-
-#[test]
-fn what_cannot_be_read_is_a_failure() {
-    let missing = Path::new(env!("CARGO_TARGET_TMPDIR")).join("missing.yaml");
-    let _ = std::fs::remove_file(&missing);
-    for (path, error) in [
-        (missing, "toolgate: missing.yaml: No such file or directory (os error 2)\n"),
-        (file("binary.yaml", b"\xff\xfe"), "toolgate: binary.yaml: is not UTF-8 text\n"),
-        (file("large.yaml", vec![b' '; (32 << 20) + 1]), "toolgate: large.yaml: is larger than 33554432 bytes\n"),
-    ] {
-        assert_eq!(check(&path), (Some(1), String::new(), error.to_owned()));
-    }
-    let (status, _, err) = check(Path::new(env!("CARGO_TARGET_TMPDIR")));
-    assert_eq!(status, Some(1));
-    assert!(err.contains("Is a directory"), "{err}");
-}
-
-#[test]
-fn an_empty_policy_is_good_and_warned_of() {
-    let (status, out, _) = check(&file("empty.yaml", ""));
-    assert_eq!(status, Some(0));
-    assert!(out.contains("0 callers, 0 grants") && out.contains("warning: it grants nothing"), "{out}");
 }
 
 #[test]

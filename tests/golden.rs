@@ -24,6 +24,7 @@ use mcp_toolgate::host::{Flow, Plugin};
 use serde_json::{Value, json};
 use support::cases::{self, Case, CaseFile, Peer};
 use support::expectation::{AUDIT_KEYS, Observation, Reply};
+use support::metadata;
 use support::mock::MockHost;
 use support::pki::{Ca, Identity};
 use support::request::Request;
@@ -78,6 +79,10 @@ fn in_library(ca: &Ca, file: &CaseFile, case: &Case) -> Observation {
         state.request_headers = headers(&case.request);
         state.body = case.request.body.clone().unwrap_or_default();
         present(ca, &case.peer, &mut state.attributes);
+        if let Some(claims) = &case.claims {
+            let key = file.metadata_key().expect("the policy asks for a token");
+            state.attributes.insert("metadata".to_owned(), metadata::of_claims(key, claims));
+        }
     });
     let mut plugin = Plugin::default();
     assert!(host.configure(&mut plugin), "{}: {:?}", file.name, host.with(|state| state.log.clone()));
@@ -170,6 +175,11 @@ fn in_command_line(ca: &Ca, folder: &Path, file: &CaseFile, case: &Case) -> Obse
     command.args(["decide", "--format", "json", "-X", &case.request.verb, "--path", &case.request.path]);
     command.arg("--policy").arg(&policy).arg("--certificate").arg(&certificate);
     command.args(["--authority", &authority(&case.request)]);
+    if let Some(claims) = &case.claims {
+        let path = folder.join("claims.json");
+        std::fs::write(&path, claims.to_string()).expect("the claims are written");
+        command.arg("--claims").arg(&path);
+    }
     if !case.request.states("content-type") {
         command.args(["-H", "content-type:"]);
     }

@@ -1,6 +1,6 @@
 //! A body has one reading or none, and the naive reader's is the same.
 
-use mcp_toolgate::call::Call;
+use mcp_toolgate::call::{Arguments, Call, Needs};
 use mcp_toolgate::message::{Message, RequestId};
 
 use super::json::{self, Json};
@@ -21,7 +21,7 @@ pub fn check(data: &[u8]) {
         (Ok((message, call)), Some(naive)) => {
             assert_eq!(message.method(), naive.method.as_deref());
             assert_eq!(message.reply_id().map(written), naive.reply_id.map(plain));
-            assert_eq!(call.needs, naive.needs);
+            assert_eq!(without_arguments(&call.needs), naive.needs);
         }
     }
     agrees_with_serde(data);
@@ -46,5 +46,13 @@ fn agrees_with_serde(data: &[u8]) {
     match serde_json::from_slice::<serde_json::Value>(data) {
         Ok(value) => assert!(naive, "only serde_json reads {value:?}"),
         Err(error) => assert!(!naive || error.to_string().starts_with("number out of range"), "{error}"),
+    }
+}
+
+/// What a call needs, as far as the second opinion reads it.
+fn without_arguments<'a>(needs: &Needs<'a>) -> Needs<'a> {
+    match needs {
+        Needs::Tool { name, .. } => Needs::Tool { name: name.clone(), arguments: Arguments::Unread },
+        other => other.clone(),
     }
 }

@@ -45,7 +45,7 @@ fn check_policy(subject: &str, patterns: &[&str]) {
     let matching = callers.keys().copied().filter(|pattern| naive::caller_matches(pattern, subject));
     let expected: Vec<&str> = matching.collect();
     let policy = Policy::from_json(json!({ "callers": callers }).to_string().as_bytes()).expect("a good policy");
-    let entries = policy.entries_for(&id);
-    let found: Vec<&str> = entries.iter().filter_map(|entry| Some(entry.tool("any")?.caller)).collect();
+    let entries = policy.entries().matching(&id);
+    let found: Vec<&str> = entries.iter().filter_map(|entry| Some(entry.tools("any").first()?.caller)).collect();
     assert_eq!(found, expected, "{subject:?} in {callers:?}");
 }

@@ -1,6 +1,6 @@
 //! Second opinions on messages and on whole requests: what they ask for, and whether a policy lets them through.
 
-use mcp_toolgate::call::Needs;
+use mcp_toolgate::call::{Arguments, Needs};
 use serde_json::Value;
 
 use super::json::{self, Json};
@@ -111,7 +111,7 @@ fn needed(method: &str, params: &Json) -> Option<Needs<'static>> {
         "initialize" | "ping" | "server/discover" | "logging/setLevel" => Needs::AnyGrant,
         "tools/list" | "prompts/list" | "resources/list" | "resources/templates/list" => Needs::AnyGrant,
         "subscriptions/listen" => listened(params)?,
-        "tools/call" => Needs::Tool(target(params, "name")?.into()),
+        "tools/call" => Needs::Tool { name: target(params, "name")?.into(), arguments: Arguments::Unread },
         "prompts/get" => Needs::Prompt(target(params, "name")?.into()),
         "resources/read" | "resources/subscribe" | "resources/unsubscribe" => {
             Needs::Resource(target(params, "uri")?.into())
@@ -174,6 +174,6 @@ pub fn grants(policy: &Value, caller: &str, method: Option<&str>, needs: &Needs<
         Needs::Subscriptions { resources, tasks } => resources.iter().all(|name| uri(name)) && (!tasks || by_id),
         Needs::Task(_) => by_id,
         Needs::TaskList => mine.iter().any(|entry| entry["tasks"] == "list"),
-        Needs::Tool(name) => !glob("deny_tools", name) && glob("tools", name),
+        Needs::Tool { name, .. } => !glob("deny_tools", name) && glob("tools", name),
     }
 }

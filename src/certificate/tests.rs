@@ -72,6 +72,7 @@ proptest! {
         if cut == 1 { der.truncate(at); }
         if let (Ok(ours), Ok((_, theirs))) = (uri_sans_of_der(&der), X509Certificate::from_der(&der))
             && let Ok(Some(san)) = theirs.subject_alternative_name()
+            && !ours.is_empty()
         {
             let theirs: Vec<_> = san.value.general_names.iter().filter_map(|name| match name {
                 GeneralName::URI(uri) => Some((*uri).to_owned()),

@@ -1,91 +1,168 @@
-//! Files of the command line: read whole, parsed by what they look like, faults shown on their place.
+//! Files of the command line: read whole, parsed by what they look like, everything on its place. A file is a policy,
+//! or holds one or more: Kubernetes objects, an Envoy bootstrap.
 
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::path::Path;
 
 use super::{Failure, yaml};
 use crate::config::{Config, Fault, Faults, Node, Value};
 use crate::policy::Policy;
 
-/// Largest file that is read, in bytes: more than ten times what a Kubernetes object can hold.
-const MAX_FILE_BYTES: u64 = 32 << 20;
+mod embedded;
+mod envoy;
+mod file;
+mod files;
+mod kubernetes;
+mod lines;
+mod origin;
+mod plugin;
+mod spot;
 
-/// Keys at the top of documents that hold a policy, but are none.
-const WRAPPERS: [(&str, &str); 2] = [("kind", "a Kubernetes object"), ("static_resources", "an Envoy bootstrap")];
+pub(super) use embedded::{Embedded, moved};
+pub(super) use envoy::Chain;
+pub(super) use file::{read_bytes, read_text};
+pub(super) use files::Files;
+pub(super) use kubernetes::Object;
+pub(super) use plugin::{Plugin, Site};
+pub(super) use spot::Spot;
 
-/// A policy file.
+/// What a file without a policy should hold.
+const WHERE_POLICIES_STAND: &str = "a policy stands alone, in a WasmPlugin, a TrafficExtension or an EnvoyFilter, or in \
+                                    the wasm filter of an Envoy bootstrap";
+
+/// A file that holds policies.
 pub(super) struct Source {
     /// How messages name the file.
     pub(super) name: String,
-    text: String,
+    files: Files,
+    documents: Result<Vec<Node>, Faults>,
+    doubts: Vec<Fault>,
 }
 
 impl Source {
+    /// Reads a file, or standard input for `-`, and the files that it takes filter configurations from.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
-        let name = name(path);
-        let text = String::from_utf8(read_bytes(path)?).map_err(|_| format!("{name}: is not UTF-8 text"))?;
-        Ok(Self { name, text })
+        Self::of_text(file::name(path), read_text(path)?, path.parent())
     }
 
-    /// The policy, or every fault of it.
+    /// The same of a text; other files are searched in `folder`.
+    pub(super) fn of_text(name: String, text: String, folder: Option<&Path>) -> Result<Self, Failure> {
+        let parsed = parse(&text);
+        let empty = |documents: &[Node]| documents.iter().all(|document| matches!(document.value, Value::Null));
+        if parsed.as_ref().is_ok_and(|stream| empty(&stream.documents)) {
+            return Err(format!("{name}: is empty; a policy that grants nothing is written `callers: {{}}`"));
+        }
+        let files = Files::new(name.clone(), text);
+        let mut source = Self { name, files, documents: Ok(Vec::new()), doubts: Vec::new() };
+        match parsed {
+            Ok(stream) => {
+                source.documents = Ok(stream.documents);
+                source.doubts = stream.doubts;
+                source.follow(folder);
+            }
+            Err(faults) => source.documents = Err(faults),
+        }
+        Ok(source)
+    }
+
+    /// Adds the files that filters of a bootstrap take their configuration from. One that cannot be read is left out.
+    fn follow(&mut self, folder: Option<&Path>) {
+        let mut texts = Vec::new();
+        for document in self.spots().unwrap_or_default() {
+            for filter in Chain::all(&document).iter().flat_map(Chain::filters) {
+                let Some(path) = envoy::discovery_path(&filter).map(Path::new) else { continue };
+                let beside = folder.map(|folder| folder.join(path));
+                let found = std::iter::once(path.to_owned()).chain(beside).find(|path| path.is_file());
+                texts.extend(found.and_then(|path| Some((read_text(&path).ok()?, path))));
+            }
+        }
+        for (text, path) in texts {
+            let Ok(stream) = parse(&text) else { continue };
+            let base = self.files.add(&path, text);
+            if let Ok(documents) = &mut self.documents {
+                documents.extend(stream.documents.into_iter().map(|mut document| {
+                    moved(&mut document, &|at| base + at);
+                    document
+                }));
+            }
+            self.doubts.extend(stream.doubts.into_iter().map(|doubt| Fault { at: base + doubt.at, ..doubt }));
+        }
+    }
+
+    /// The documents, or why there are none.
+    pub(super) fn spots(&self) -> Result<Vec<Spot<'_>>, Faults> {
+        let documents = self.documents.as_ref().map_err(Clone::clone)?;
+        Ok(documents.iter().map(Spot::root).collect())
+    }
+
+    /// Every place where the filter is loaded, and the policy that it is given there.
+    pub(super) fn plugins(&self) -> Result<Vec<(Plugin<'_>, Embedded<'_>)>, Faults> {
+        let plugins = plugin::plugins(&self.spots()?).into_iter();
+        let with_policy = |plugin| (Embedded::of_plugin(&plugin, &self.files, &self.doubts), plugin);
+        Ok(plugins.map(with_policy).map(|(policy, plugin)| (plugin, policy)).collect())
+    }
+
+    /// Every policy, in the order of the text; one at least.
+    pub(super) fn policies(&self) -> Result<Vec<Embedded<'_>>, Faults> {
+        let documents = self.documents.as_ref().map_err(Clone::clone)?;
+        let mut policies: Vec<Embedded<'_>> = Vec::new();
+        for (number, document) in documents.iter().enumerate() {
+            if !matches!(document.value, Value::Null) && !plugin::is_wrapper(&Spot::root(document)) {
+                let title = if documents.len() > 1 { format!("document {}", number + 1) } else { String::new() };
+                policies.push(Embedded::document(document, title, &self.doubts));
+            }
+        }
+        policies.extend(self.plugins()?.into_iter().map(|(_, policy)| policy));
+        policies.sort_by_key(|policy| policy.at);
+        policies.dedup_by_key(|policy| policy.at);
+        if policies.is_empty() {
+            let fault = fault(0, "holds no policy".to_owned(), WHERE_POLICIES_STAND);
+            return Err(Faults(vec![fault]));
+        }
+        Ok(policies)
+    }
+
+    /// The one policy of the file.
+    pub(super) fn embedded(&self) -> Result<Embedded<'_>, Faults> {
+        let mut policies = self.policies()?;
+        if let Some(second) = policies.get(1) {
+            let titles: Vec<&str> = policies.iter().map(|policy| policy.title.as_str()).collect();
+            let message = format!("holds {} policies ({}), and one is wanted", titles.len(), titles.join(", "));
+            return Err(Faults(vec![fault(second.at, message, "put the one that is meant into a file of its own")]));
+        }
+        Ok(policies.remove(0))
+    }
+
+    /// The checked configuration of the one policy, or every fault of it.
+    pub(super) fn config(&self) -> Result<Config, Faults> {
+        self.embedded()?.config()
+    }
+
+    /// The one policy, or every fault of it.
     pub(super) fn policy(&self) -> Result<Policy, Faults> {
-        let node = self.node()?;
-        refuse_wrappers(&node)?;
-        Config::read(&node).map(Policy::compile)
+        self.config().map(Policy::compile)
     }
 
-    /// The tree: JSON by the filter's own reader where the text starts like it, YAML otherwise.
-    fn node(&self) -> Result<Node, Faults> {
-        if self.text.trim_start().starts_with('{') {
-            return Node::from_json(self.text.as_bytes())
-                .map_err(|error| whole(error.offset, format!("not JSON: {error}")));
-        }
-        yaml::parse(&self.text).map_err(|fault| Faults(vec![fault]))
-    }
-
-    /// Line and column of an offset, both from 1, the column in characters.
-    pub(super) fn position(&self, offset: usize) -> (usize, usize) {
-        let before = self.text.get(..self.text.floor_char_boundary(offset)).unwrap_or_default();
-        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-        let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
-        (line, column)
+    /// File, line and column of an offset, from 1, the column in characters. The file is another one where a bootstrap
+    /// takes a configuration from it.
+    pub(super) fn place(&self, offset: usize) -> (&str, usize, usize) {
+        self.files.place(offset)
     }
 }
 
-fn refuse_wrappers(node: &Node) -> Result<(), Faults> {
-    let Value::Map(members) = &node.value else {
-        return Ok(());
-    };
-    for (key, what) in WRAPPERS {
-        if members.iter().any(|member| member.key == key) {
-            let message = format!("is {what}; this version reads the policy alone");
-            return Err(whole(node.at, message));
-        }
+fn fault(at: usize, message: String, help: &str) -> Fault {
+    Fault { path: String::new(), message, help: Some(help.to_owned()), at }
+}
+
+/// JSON by the filter's own reader where the text starts like it, YAML otherwise.
+fn parse(text: &str) -> Result<yaml::Stream, Faults> {
+    if text.trim_start().starts_with('{') {
+        return match Node::from_json(text.as_bytes()) {
+            Ok(node) => Ok(yaml::Stream { documents: vec![node], doubts: Vec::new() }),
+            Err(error) => {
+                let message = format!("not JSON: {error}");
+                Err(Faults(vec![fault(error.offset, message, "a text that starts with `{` is read as JSON")]))
+            }
+        };
     }
-    Ok(())
-}
-
-fn whole(at: usize, message: String) -> Faults {
-    Faults(vec![Fault { path: String::new(), message, help: None, at }])
-}
-
-/// Reads a file, or standard input for `-`.
-pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    let outcome = if path == Path::new("-") {
-        io::stdin().lock().take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)
-    } else {
-        File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
-    };
-    let name = name(path);
-    outcome.map_err(|error| format!("{name}: {error}"))?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(format!("{name}: is larger than {MAX_FILE_BYTES} bytes"));
-    }
-    Ok(bytes)
-}
-
-fn name(path: &Path) -> String {
-    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
+    yaml::parse_stream(text).map_err(|fault| Faults(vec![fault]))
 }

@@ -1,31 +1,54 @@
-//! YAML as a configuration tree. Scalars mean what the JSON schema of YAML 1.2 says; what YAML 1.1, and so
-//! Kubernetes, would read otherwise has to be put in quotes.
+//! YAML as trees. Scalars mean what the JSON schema of YAML 1.2 says; what YAML 1.1, and so Kubernetes, reads otherwise
+//! is a doubt: in a policy it has to be put in quotes.
 
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput};
+use std::collections::BTreeMap;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput};
 
 use crate::config::{Fault, Member, Node, Value};
 
-/// Deepest nesting, in levels.
-const MAX_DEPTH: usize = 32;
+mod offsets;
+mod scalar;
 
-/// Plain words that YAML 1.1 reads as booleans.
-const YAML_1_1_BOOLEANS: [&str; 6] = ["y", "n", "yes", "no", "on", "off"];
+use offsets::Offsets;
+pub(super) use scalar::is_plain_text;
+use scalar::{read_key, read_plain};
 
-/// Reads a text of one YAML document.
-pub(super) fn parse(text: &str) -> Result<Node, Fault> {
-    let mut reader = Reader { parser: Parser::new_from_str(text), offsets: Offsets::new(text) };
-    let node = loop {
-        match reader.next()? {
-            (Event::StreamEnd, at) => return Ok(Node { at, value: Value::Null }),
-            (Event::StreamStart | Event::DocumentStart(_) | Event::Nothing, _) => {}
-            (event, at) => break reader.node(event, at, 0)?,
-        }
+/// Deepest nesting, in levels; a policy needs ten, an Envoy bootstrap around it some twenty more.
+const MAX_DEPTH: usize = 64;
+
+/// Most values that aliases may stand for, in all.
+const MAX_COPIES: usize = 100_000;
+
+/// What is said of a star without quotes.
+const QUOTE_PATTERNS: &str = "a pattern that starts with `*` must be in quotes";
+
+/// The documents of a text.
+pub(super) struct Stream {
+    /// All documents, empty ones included.
+    pub(super) documents: Vec<Node>,
+    /// What readers of YAML disagree on, or what a policy may not use, in the order of the text.
+    pub(super) doubts: Vec<Fault>,
+}
+
+/// Reads a text of any number of documents.
+pub(super) fn parse_stream(text: &str) -> Result<Stream, Fault> {
+    // The parser takes this mark for a character of the text where a comment follows it.
+    let start = text.len() - text.trim_start_matches('\u{feff}').len();
+    let text_proper = text.get(start..).unwrap_or_default();
+    let mut reader = Reader {
+        parser: Parser::new_from_str(text_proper),
+        offsets: Offsets::new(text_proper, start),
+        anchors: BTreeMap::new(),
+        doubts: Vec::new(),
+        copies: 0,
     };
+    let mut documents = Vec::new();
     loop {
         match reader.next()? {
-            (Event::StreamEnd, _) => return Ok(node),
-            (Event::DocumentEnd | Event::Nothing, _) => {}
-            (_, at) => return Err(fault(at, "holds more than one document", None)),
+            (Event::StreamEnd, _) => return Ok(Stream { documents, doubts: reader.doubts }),
+            (Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd | Event::Nothing, _) => {}
+            (event, at) => documents.push(reader.node(event, at, 0)?),
         }
     }
 }
@@ -33,6 +56,9 @@ pub(super) fn parse(text: &str) -> Result<Node, Fault> {
 struct Reader<'t> {
     parser: Parser<'t, StrInput<'t>>,
     offsets: Offsets<'t>,
+    anchors: BTreeMap<usize, Node>,
+    doubts: Vec<Fault>,
+    copies: usize,
 }
 
 impl<'t> Reader<'t> {
@@ -46,28 +72,45 @@ impl<'t> Reader<'t> {
 
     fn syntax(&mut self, error: &ScanError) -> Fault {
         let at = self.offsets.of(error.marker());
-        let help = error.info().contains("alias").then_some("a pattern that starts with `*` must be in quotes");
+        let help = ["alias", "anchor"].iter().any(|word| error.info().contains(word)).then_some(QUOTE_PATTERNS);
         fault(at, &format!("not YAML: {}", error.info()), help)
+    }
+
+    fn doubt(&mut self, at: usize, message: &str, help: &str) {
+        self.doubts.push(fault(at, message, Some(help)));
     }
 
     fn node(&mut self, event: Event<'t>, at: usize, depth: usize) -> Result<Node, Fault> {
         if depth > MAX_DEPTH {
             return Err(fault(at, "nested too deeply", None));
         }
-        let value = match event {
-            Event::Scalar(text, style, 0, None) => scalar(&text, style, at)?,
-            Event::SequenceStart(0, None) => Value::List(self.items(depth)?),
-            Event::MappingStart(0, None) => Value::Map(self.members(depth)?),
-            Event::Alias(_) => {
-                return Err(fault(
-                    at,
-                    "aliases are not read",
-                    Some("a pattern that starts with `*` must be in quotes"),
-                ));
-            }
-            _ => return Err(fault(at, "anchors and tags are not read", None)),
+        let (value, anchor, has_tag) = match event {
+            Event::Scalar(text, style, anchor, tag) => (self.scalar(&text, style, at), anchor, tag.is_some()),
+            Event::SequenceStart(anchor, tag) => (Value::List(self.items(depth)?), anchor, tag.is_some()),
+            Event::MappingStart(anchor, tag) => (Value::Map(self.members(depth)?), anchor, tag.is_some()),
+            Event::Alias(anchor) => return self.alias(anchor, at),
+            _ => return Err(fault(at, "a value is missing", None)),
         };
-        Ok(Node { at, value })
+        let node = Node { at, value };
+        if has_tag || anchor > 0 {
+            self.doubt(at, "anchors and tags are not read in a policy", "write the value out");
+        }
+        if anchor > 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        Ok(node)
+    }
+
+    fn alias(&mut self, anchor: usize, at: usize) -> Result<Node, Fault> {
+        self.doubt(at, "aliases are not read in a policy", QUOTE_PATTERNS);
+        let Some(node) = self.anchors.get(&anchor) else {
+            return Err(fault(at, "the alias stands within its own anchor", None));
+        };
+        self.copies += count(node);
+        if self.copies > MAX_COPIES {
+            return Err(fault(at, "the aliases stand for too much", None));
+        }
+        Ok(Node { at, value: node.value.clone() })
     }
 
     fn items(&mut self, depth: usize) -> Result<Vec<Node>, Fault> {
@@ -85,72 +128,42 @@ impl<'t> Reader<'t> {
         loop {
             let (at, key) = match self.next()? {
                 (Event::MappingEnd, _) => return Ok(members),
-                (Event::Scalar(text, _, 0, None), at) => (at, text.into_owned()),
-                (Event::Alias(_), at) => return Err(fault(at, "aliases are not read", None)),
+                (Event::Scalar(text, style, 0, None), at) => (at, self.key(&text, style, at)),
+                (Event::Alias(_), at) => return Err(fault(at, "an alias is no key", Some(QUOTE_PATTERNS))),
                 (_, at) => return Err(fault(at, "a key must be a plain text", None)),
             };
             let (event, value_at) = self.next()?;
             members.push(Member { at, key, node: self.node(event, value_at, depth + 1)? });
         }
     }
-}
 
-fn scalar(text: &str, style: ScalarStyle, at: usize) -> Result<Value, Fault> {
-    if style != ScalarStyle::Plain {
-        return Ok(Value::Text(text.to_owned()));
-    }
-    if YAML_1_1_BOOLEANS.iter().any(|word| word.eq_ignore_ascii_case(text)) {
-        let message = format!("`{text}` is a boolean to some YAML readers, Kubernetes' among them");
-        return Err(fault(at, &message, Some("put it in quotes")));
-    }
-    Ok(match text {
-        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
-        "true" | "True" | "TRUE" => Value::Bool(true),
-        "false" | "False" | "FALSE" => Value::Bool(false),
-        _ if is_number(text) && has_leading_zero(text) => {
-            let message = format!("`{text}` is octal to some YAML readers, Kubernetes' among them");
-            return Err(fault(at, &message, Some("leave the leading zero out")));
+    fn scalar(&mut self, text: &str, style: ScalarStyle, at: usize) -> Value {
+        if style != ScalarStyle::Plain {
+            return Value::Text(text.to_owned());
         }
-        _ if is_number(text) => Value::Number(text.to_owned()),
-        _ => Value::Text(text.to_owned()),
-    })
-}
-
-/// Whether a plain scalar is a number to YAML 1.1 or 1.2. Octal and hexadecimal numbers are numbers too, though none
-/// that any key takes.
-fn is_number(text: &str) -> bool {
-    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let first = digits.strip_prefix('.').unwrap_or(digits).bytes().next();
-    let radix = ["0x", "0o", "0b"].iter().any(|prefix| digits.starts_with(prefix));
-    first.is_some_and(|byte| byte.is_ascii_digit()) && (radix || text.replace('_', "").parse::<f64>().is_ok())
-}
-
-fn has_leading_zero(text: &str) -> bool {
-    let digits = text.trim_start_matches(['-', '+']);
-    digits.strip_prefix('0').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || c == '_'))
-}
-
-/// Byte offsets of the parser's markers, which count characters. Markers come in ascending order, or nearly so.
-struct Offsets<'t> {
-    text: &'t str,
-    characters: usize,
-    bytes: usize,
-}
-
-impl<'t> Offsets<'t> {
-    fn new(text: &'t str) -> Self {
-        Self { text, characters: 0, bytes: 0 }
+        let (value, doubt) = read_plain(text);
+        if let Some((message, help)) = doubt {
+            self.doubt(at, &message, help);
+        }
+        value
     }
 
-    fn of(&mut self, marker: &Marker) -> usize {
-        if marker.index() < self.characters {
-            (self.characters, self.bytes) = (0, 0);
+    fn key(&mut self, text: &str, style: ScalarStyle, at: usize) -> String {
+        if style == ScalarStyle::Plain
+            && let Some((message, help)) = read_key(text)
+        {
+            self.doubt(at, &message, help);
         }
-        let rest = self.text.get(self.bytes..).unwrap_or_default();
-        let steps = marker.index() - self.characters;
-        self.bytes += rest.char_indices().nth(steps).map_or(rest.len(), |(offset, _)| offset);
-        self.characters = marker.index();
-        self.bytes
+        text.to_owned()
+    }
+}
+
+/// How many values a tree holds.
+fn count(node: &Node) -> usize {
+    1 + match &node.value {
+        Value::List(items) => items.iter().map(count).sum(),
+        Value::Map(members) => members.iter().map(|member| count(&member.node)).sum(),
+        Value::Bool(_) | Value::Null | Value::Number(_) | Value::Text(_) => 0,
     }
 }
 
@@ -177,38 +190,69 @@ mod tests {
         }
     }
 
+    fn documents(text: &str) -> Vec<String> {
+        parse_stream(text).expect("YAML").documents.iter().map(show).collect()
+    }
+
     #[test]
     fn a_document_becomes_a_tree_with_byte_offsets() {
         let text = "é: [a, 'b', 1, 1.0, true, null, ~]\nb: {c: \"2\"}\nb: x\n";
-        let node = parse(text).expect("YAML");
-        assert_eq!(show(&node), r#"{é@0:["a","b",#1,#1.0,true,null,null],b@36:{c@40:"2"},b@48:"x"}"#);
-        assert_eq!(show(&parse("# nothing\n").expect("YAML")), "null");
+        assert_eq!(documents(text), [r#"{é@0:["a","b",#1,#1.0,true,null,null],b@36:{c@40:"2"},b@48:"x"}"#]);
+        assert_eq!(documents("# nothing\n"), [""; 0]);
+        assert_eq!(documents("\u{feff}# x\na: 1\n"), ["{a@7:#1}"], "a byte order mark");
     }
 
     #[test]
-    fn what_readers_of_yaml_disagree_on_is_a_fault() {
-        for (text, message) in [
-            ("a: no", "`no` is a boolean to some YAML readers, Kubernetes' among them"),
-            ("a: [On]", "`On` is a boolean to some YAML readers, Kubernetes' among them"),
-            ("a: 010000", "`010000` is octal to some YAML readers, Kubernetes' among them"),
-            ("a: &x 1", "anchors and tags are not read"),
-            ("a: !!str 1", "anchors and tags are not read"),
-            ("a: 1\n---\nb: 2\n", "holds more than one document"),
-            ("[a]: 1", "a key must be a plain text"),
+    fn a_stream_holds_several_documents() {
+        assert_eq!(documents("a: 1\n---\n---\nb: 2\n...\n"), ["{a@0:#1}", "null", "{b@13:#2}"]);
+    }
+
+    #[test]
+    fn aliases_are_followed_and_doubted() {
+        let stream = parse_stream("a: &x [1, 2]\nb: *x\n").expect("YAML");
+        assert_eq!(stream.documents.iter().map(show).collect::<String>(), "{a@0:[#1,#2],b@13:[#1,#2]}");
+        let doubts: Vec<_> = stream.doubts.iter().map(|doubt| doubt.message.as_str()).collect();
+        assert_eq!(doubts, ["anchors and tags are not read in a policy", "aliases are not read in a policy"]);
+        let bomb: String = (1..9).fold("a0: &a0 [x]\n".to_owned(), |text, n| {
+            let items = vec![format!("*a{}", n - 1); 10].join(", ");
+            format!("{text}a{n}: &a{n} [{items}]\n")
+        });
+        assert_eq!(parse_stream(&bomb).err().expect("a fault").message, "the aliases stand for too much");
+        assert!(parse_stream("a: &x [*x]").is_err());
+    }
+
+    #[test]
+    fn what_readers_of_yaml_disagree_on_is_doubted_and_kept() {
+        for (text, message, tree) in [
+            ("a: no", "`no` is a boolean to some YAML readers, Kubernetes' among them", r#"{a@0:"no"}"#),
+            ("a: [On]", "`On` is a boolean to some YAML readers, Kubernetes' among them", r#"{a@0:["On"]}"#),
+            ("y: a", "`y` is a boolean to some YAML readers, Kubernetes' among them", r#"{y@0:"a"}"#),
+            ("1.0: a", "`1.0` is a number to YAML readers", r#"{1.0@0:"a"}"#),
+            ("<<: {b: 1}", "`<<` merges mappings for some YAML readers", "{<<@0:{b@5:#1}}"),
+            ("a: 0644", "`0644` is octal to some YAML readers, Kubernetes' among them", "{a@0:#0644}"),
+            ("a: !!str 1", "anchors and tags are not read in a policy", "{a@0:#1}"),
         ] {
-            assert_eq!(parse(text).expect_err("a fault").message, message, "{text}");
+            let stream = parse_stream(text).expect("YAML");
+            let found: Vec<_> = stream.doubts.iter().map(|doubt| doubt.message.as_str()).collect();
+            assert_eq!(found, [message], "{text}");
+            assert_eq!(stream.documents.iter().map(show).collect::<String>(), tree);
+            assert!(stream.doubts.iter().all(|doubt| doubt.help.is_some()), "{text}");
         }
-        let unquoted = parse("a: [*, b]").expect_err("a fault");
-        assert_eq!(unquoted.help.as_deref(), Some("a pattern that starts with `*` must be in quotes"), "{unquoted}");
     }
 
     #[test]
-    fn numbers_are_what_either_yaml_reads_as_one() {
-        for text in ["1", "-1", "+1", "1.5", ".5", "1e3", "0x1f", "0o17", "1_000"] {
-            assert!(is_number(text), "{text}");
+    fn what_is_no_yaml_is_a_fault() {
+        for (text, message) in [
+            ("[a]: 1", "a key must be a plain text"),
+            ("a: 1\na", "not YAML: "),
+            (&"[".repeat(100), "nested too deeply"),
+        ] {
+            let fault = parse_stream(text).err().expect("a fault");
+            assert!(fault.message.starts_with(message), "{text}: {fault}");
         }
-        for text in ["", "-", ".", "a1", "1a", "1.2.3", "inf", "nan", "_1"] {
-            assert!(!is_number(text), "{text}");
+        for text in ["a: [*, b]", "a: [*_x]", "a: *", "- *x"] {
+            let unquoted = parse_stream(text).err().expect("a fault");
+            assert_eq!(unquoted.help.as_deref(), Some(QUOTE_PATTERNS), "{text}: {unquoted}");
         }
     }
 }

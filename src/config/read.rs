@@ -4,18 +4,27 @@ use super::fault::{Fault, Faults};
 use super::node::{Node, Value};
 use super::table::{Collector, Place, Table};
 use super::{
-    AuditLog, CEILING_MAX_BODY_BYTES, CallerConfig, Config, DeniedStatus, Hold, IdentityConfig, Limits, SCHEMA_VERSION,
-    Scope, Tasks,
+    AuditLog, CEILING_MAX_BODY_BYTES, Config, DeniedStatus, Enforcement, Hold, IdentityConfig, Limits, SCHEMA_VERSION,
+    Scope,
 };
-use crate::call::is_known_method;
-use crate::caller_pattern::CallerPattern;
-use crate::glob::{UriGlob, is_ambiguous};
+use crate::decimal::Decimal;
 use crate::head::Verb;
-use crate::identity::check_trust_domain;
 
-const KEYS: &[&str] = &[
+mod callers;
+mod checks;
+mod conditions;
+mod token;
+mod tools;
+
+use callers::read_rules;
+use checks::{check_authority, check_domain, check_path, check_prefix, short_text, some_texts, texts};
+
+/// Keys at the top.
+pub(crate) const KEYS: &[&str] = &[
     "audit",
+    "caller_sets",
     "callers",
+    "candidate",
     "denied_message",
     "denied_status",
     "disclose",
@@ -26,18 +35,36 @@ const KEYS: &[&str] = &[
     "limits",
     "scope",
     "server",
+    "tool_sets",
     "verbs",
     "version",
 ];
-const LATER_KEYS: &[&str] = &["caller_sets", "candidate", "filter_lists", "tool_sets"];
+const LATER_KEYS: &[&str] = &["filter_lists"];
 
-const CALLER_KEYS: &[&str] = &["deny_tools", "extra_methods", "prompts", "resources", "tasks", "tools"];
-const LATER_CALLER_KEYS: &[&str] = &["expires", "owner", "reason", "token"];
+/// Keys of `candidate`.
+pub(crate) const CANDIDATE_KEYS: &[&str] = &["caller_sets", "callers", "tool_sets"];
 
-const LATER_TOOL_KEYS: &[&str] = &["arguments", "expires", "owner", "reason", "set", "unconditional"];
+/// Keys of `audit`.
+pub(crate) const AUDIT_KEYS: &[&str] = &["allow", "deny"];
 
-/// Longest name, pattern or path of a configuration, in bytes.
-const MAX_TEXT_BYTES: usize = 2048;
+/// Keys of `identity`.
+pub(crate) const IDENTITY_KEYS: &[&str] = &["source", "trust_domains", "verification"];
+
+/// Keys of `limits`.
+pub(crate) const LIMIT_KEYS: &[&str] = &["max_body_bytes", "max_depth"];
+
+/// Keys of `scope`.
+pub(crate) const SCOPE_KEYS: &[&str] = &["authorities", "path_prefixes"];
+
+/// All tables of keys, for those who describe the configuration.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) mod keys {
+    pub(crate) use super::callers::CALLER_KEYS;
+    pub(crate) use super::conditions::{CLAIM_OPERATORS, NUMBER_KEYS, OPERATORS};
+    pub(crate) use super::token::TOKEN_KEYS;
+    pub(crate) use super::tools::{ITEM_KEYS, TOOL_KEYS};
+    pub(crate) use super::{AUDIT_KEYS, CANDIDATE_KEYS, IDENTITY_KEYS, KEYS, LIMIT_KEYS, SCOPE_KEYS};
+}
 
 impl Config {
     /// Reads a configuration from JSON. Empty text is an empty configuration.
@@ -79,9 +106,8 @@ impl Config {
         if let Some(place) = table.get("version") {
             check_version(place);
         }
-        if let Some(place) = table.get("enforcement") {
-            check_enforcement(place);
-        }
+        let enforcements = [("enforce", Enforcement::Enforce), ("observe", Enforcement::Observe)];
+        set(&mut self.enforcement, table.get("enforcement").and_then(|place| place.word(&enforcements)));
         self.server = table.get("server").and_then(|place| short_text(place)).map(str::to_owned);
         self.denied_message = table.get("denied_message").and_then(|place| short_text(place)).map(str::to_owned);
         let statuses = [("200", DeniedStatus::Ok), ("403", DeniedStatus::Forbidden)];
@@ -91,7 +117,6 @@ impl Config {
         set(&mut self.hold, table.get("hold").and_then(|place| place.word(&holds)));
         set(&mut self.verbs, table.get("verbs").and_then(read_verbs));
         set(&mut self.exempt_paths, table.get("exempt_paths").and_then(|place| texts(place, check_path)));
-        set(&mut self.callers, table.get("callers").filter(|place| !place.is_null()).and_then(read_callers));
         set(&mut self.scope, table.get("scope").and_then(read_scope));
         set(&mut self.identity, table.get("identity").and_then(read_identity));
         if let Some(place) = table.get("limits") {
@@ -100,30 +125,14 @@ impl Config {
         if let Some(place) = table.get("audit") {
             self.audit.read(place);
         }
-        if let Some(place) = table.get("callers") {
-            self.check_trust_domains(place);
-        }
+        let domains = self.identity.trust_domains.as_deref();
+        self.rules = read_rules(table, domains);
+        let candidate = table.get("candidate").and_then(|place| place.table(CANDIDATE_KEYS, &[]));
+        self.candidate = candidate.map(|table| read_rules(&table, domains));
         if let (false, DeniedStatus::Forbidden, Some(place)) =
             (self.disclose, self.denied_status, table.get("denied_status"))
         {
             place.fault("403 discloses the refusal that `disclose: false` hides", Some("remove one of the two"));
-        }
-    }
-}
-
-impl Config {
-    /// An entry for a caller whose trust domain carries no identity would never match.
-    fn check_trust_domains(&self, place: &Place<'_>) {
-        let Some(domains) = &self.identity.trust_domains else {
-            return;
-        };
-        for (member, place) in place.map_members() {
-            if let Ok(pattern) = CallerPattern::parse(&member.key)
-                && !domains.iter().any(|domain| domain == pattern.trust_domain())
-            {
-                let message = format!("trust domain `{}` is not in `identity.trust_domains`", pattern.trust_domain());
-                place.key_fault(message, None);
-            }
         }
     }
 }
@@ -135,20 +144,15 @@ fn set<T>(field: &mut T, value: Option<T>) {
 }
 
 fn check_version(place: &Place<'_>) {
+    let newest = Decimal::from(SCHEMA_VERSION);
     if let Value::Number(number) = place.value()
-        && number.parse().is_ok_and(|number: f64| number.fract() == 0.0 && number > f64::from(SCHEMA_VERSION))
+        && Decimal::parse(number).is_some_and(|number| number.is_whole() && number > newest)
     {
         let message =
             format!("version {number} of the schema is newer than version {SCHEMA_VERSION}, the newest known here");
         place.fault(message, Some("use a newer mcp-toolgate"));
     } else {
         place.whole(1..=SCHEMA_VERSION);
-    }
-}
-
-fn check_enforcement(place: &Place<'_>) {
-    if place.word(&[("enforce", true), ("observe", false)]) == Some(false) {
-        place.fault("`observe` is not supported by this version", None);
     }
 }
 
@@ -166,87 +170,8 @@ fn read_verbs(place: &Place<'_>) -> Option<Vec<Verb>> {
     Some(place.items()?.iter().filter_map(|item| item.word(&words)).collect())
 }
 
-fn read_callers(place: &Place<'_>) -> Option<Vec<CallerConfig>> {
-    let members = place.members()?;
-    Some(members.into_iter().filter_map(|(member, place)| read_caller(&member.key, &place)).collect())
-}
-
-fn read_caller(key: &str, place: &Place<'_>) -> Option<CallerConfig> {
-    let pattern = match CallerPattern::parse(key) {
-        Ok(pattern) => Some(pattern),
-        Err(_) if key.starts_with("set:") => {
-            place.key_fault("caller sets are not supported by this version", None);
-            None
-        }
-        Err(error) => {
-            place.key_fault(error.to_string(), error.help());
-            None
-        }
-    };
-    let mut caller = CallerConfig {
-        pattern: pattern.clone().unwrap_or_else(CallerPattern::nobody),
-        tools: Vec::new(),
-        deny_tools: Vec::new(),
-        prompts: Vec::new(),
-        resources: Vec::new(),
-        extra_methods: Vec::new(),
-        tasks: Tasks::None,
-    };
-    match place.value() {
-        Value::List(_) => caller.tools = read_tools(place)?,
-        Value::Map(_) => caller.read(&place.table(CALLER_KEYS, LATER_CALLER_KEYS)?),
-        other => place.fault(format!("must be a list of tools or a mapping, is {}", other.kind()), None),
-    }
-    pattern.map(|_| caller)
-}
-
-impl CallerConfig {
-    fn read(&mut self, table: &Table<'_>) {
-        let names = |key| table.get(key).and_then(|place| texts(place, check_name));
-        set(&mut self.tools, table.get("tools").and_then(read_tools));
-        set(&mut self.deny_tools, names("deny_tools"));
-        set(&mut self.prompts, names("prompts"));
-        set(&mut self.resources, table.get("resources").and_then(|place| texts(place, check_resource)));
-        set(&mut self.extra_methods, table.get("extra_methods").and_then(|place| texts(place, check_extra_method)));
-        set(&mut self.tasks, table.get("tasks").and_then(read_tasks));
-    }
-}
-
-fn read_tools(place: &Place<'_>) -> Option<Vec<String>> {
-    Some(place.items()?.into_iter().filter_map(|item| read_tool(&item)).collect())
-}
-
-fn read_tool(place: &Place<'_>) -> Option<String> {
-    if matches!(place.value(), Value::Map(_)) {
-        let table = place.table(&["name"], LATER_TOOL_KEYS)?;
-        if table.is_empty() {
-            place.fault("needs a `name`", None);
-        }
-        return table.get("name").and_then(read_name);
-    }
-    read_name(place)
-}
-
-fn read_name(place: &Place<'_>) -> Option<String> {
-    let name = short_text(place)?;
-    check_name(place, name);
-    Some(name.to_owned())
-}
-
-fn read_tasks(place: &Place<'_>) -> Option<Tasks> {
-    match place.value() {
-        Value::Bool(true) => Some(Tasks::ById),
-        Value::Bool(false) => Some(Tasks::None),
-        Value::Text(text) if text == "list" => Some(Tasks::List),
-        _ => {
-            place.fault("must be `true`, `false` or `list`", None);
-            None
-        }
-    }
-}
-
 fn read_scope(place: &Place<'_>) -> Option<Scope> {
-    let table = place.table(&["authorities", "path_prefixes"], &[])?;
+    let table = place.table(SCOPE_KEYS, &[])?;
     Some(Scope {
         authorities: table
             .get("authorities")
@@ -257,7 +182,7 @@ fn read_scope(place: &Place<'_>) -> Option<Scope> {
 }
 
 fn read_identity(place: &Place<'_>) -> Option<IdentityConfig> {
-    let table = place.table(&["source", "trust_domains", "verification"], &[])?;
+    let table = place.table(IDENTITY_KEYS, &[])?;
     if let Some(place) = table.get("source")
         && place.word(&[("connection", true), ("istio_waypoint", false)]) == Some(false)
     {
@@ -272,7 +197,7 @@ fn read_identity(place: &Place<'_>) -> Option<IdentityConfig> {
 
 impl Limits {
     fn read(&mut self, place: &Place<'_>) {
-        let Some(table) = place.table(&["max_body_bytes", "max_depth"], &["max_event_bytes"]) else {
+        let Some(table) = place.table(LIMIT_KEYS, &["max_event_bytes"]) else {
             return;
         };
         #[expect(clippy::cast_possible_truncation, reason = "8 MiB fits in 32 bits")]
@@ -284,95 +209,10 @@ impl Limits {
 
 impl AuditLog {
     fn read(&mut self, place: &Place<'_>) {
-        let Some(table) = place.table(&["allow", "deny"], &[]) else {
+        let Some(table) = place.table(AUDIT_KEYS, &[]) else {
             return;
         };
         set(&mut self.allow, table.get("allow").and_then(Place::flag));
         set(&mut self.deny, table.get("deny").and_then(Place::flag));
-    }
-}
-
-/// A list of texts, each checked.
-fn texts(place: &Place<'_>, check: impl Fn(&Place<'_>, &str)) -> Option<Vec<String>> {
-    let items = place.items()?;
-    let checked = items.iter().filter_map(|item| {
-        let text = short_text(item)?;
-        check(item, text);
-        Some(text.to_owned())
-    });
-    Some(checked.collect())
-}
-
-/// A list that, where it is given, says something.
-fn some_texts(place: &Place<'_>, check: impl Fn(&Place<'_>, &str)) -> Option<Vec<String>> {
-    let texts = texts(place, check)?;
-    if matches!(place.value(), Value::List(items) if items.is_empty()) {
-        place.fault("must not be empty", Some("leave the key out for no restriction"));
-    }
-    Some(texts)
-}
-
-fn short_text<'n>(place: &Place<'n>) -> Option<&'n str> {
-    let text = place.text()?;
-    if text.is_empty() {
-        place.fault("must not be empty", None);
-        return None;
-    }
-    if text.len() > MAX_TEXT_BYTES {
-        place.fault(format!("longer than {MAX_TEXT_BYTES} bytes"), None);
-        return None;
-    }
-    Some(text)
-}
-
-/// Names are compared byte for byte: what only looks like one would silently match nothing.
-fn check_name(place: &Place<'_>, text: &str) {
-    if text.contains(char::is_control) {
-        place.fault("holds a control character", None);
-    } else if text.trim() != text {
-        place.fault("starts or ends with white space", None);
-    } else if text.starts_with("set:") {
-        place.fault("sets are not supported by this version", None);
-    }
-}
-
-fn check_resource(place: &Place<'_>, text: &str) {
-    check_name(place, text);
-    if let (true, Err(error)) = (text.contains('*'), UriGlob::parse(text)) {
-        place.fault(error.to_string(), None);
-    }
-}
-
-fn check_extra_method(place: &Place<'_>, text: &str) {
-    check_name(place, text);
-    if is_known_method(text) {
-        place.fault(format!("MCP defines `{text}`, and other keys grant it"), None);
-    } else if text.contains('*') {
-        place.fault(format!("`{text}` is not an exact name"), Some("list each method"));
-    }
-}
-
-fn check_domain(place: &Place<'_>, text: &str) {
-    if let Err(error) = check_trust_domain(text) {
-        place.fault(error.to_string(), Some("write the trust domain alone, as in `cluster.local`"));
-    }
-}
-
-fn check_authority(place: &Place<'_>, text: &str) {
-    if text.contains(['/', '@', '*', ' ']) {
-        place.fault(format!("`{text}` is not a host name with or without a port"), None);
-    }
-}
-
-fn check_path(place: &Place<'_>, text: &str) {
-    if !text.starts_with('/') || text.contains(['?', '#']) || text.contains("//") || is_ambiguous(text) {
-        place.fault(format!("`{text}` is not a plain absolute path"), Some("no query, `//`, dot segment or escape"));
-    }
-}
-
-fn check_prefix(place: &Place<'_>, text: &str) {
-    check_path(place, text);
-    if text.len() > 1 && text.ends_with('/') {
-        place.fault(format!("`{text}` ends in `/`"), Some("prefixes are whole segments; write it without"));
     }
 }

@@ -4,20 +4,21 @@ use std::cell::RefCell;
 
 use super::fault::{Fault, nearest};
 use super::node::{Member, Node, Value};
+use crate::decimal::Decimal;
 use crate::text::sorted;
 
 /// Where all faults of one reading gather, in the order of the text.
 #[derive(Default)]
-pub(super) struct Collector(RefCell<Vec<Fault>>);
+pub(crate) struct Collector(RefCell<Vec<Fault>>);
 
 impl Collector {
-    pub(super) fn into_faults(self) -> Vec<Fault> {
+    pub(crate) fn into_faults(self) -> Vec<Fault> {
         self.0.into_inner()
     }
 }
 
 /// A value on its place in the configuration.
-pub(super) struct Place<'n> {
+pub(crate) struct Place<'n> {
     key_at: usize,
     node: &'n Node,
     path: String,
@@ -25,25 +26,35 @@ pub(super) struct Place<'n> {
 }
 
 impl<'n> Place<'n> {
-    pub(super) fn root(node: &'n Node, faults: &'n Collector) -> Self {
+    pub(crate) fn root(node: &'n Node, faults: &'n Collector) -> Self {
         Self { key_at: node.at, node, path: String::new(), faults }
     }
 
-    pub(super) fn value(&self) -> &'n Value {
+    pub(crate) fn value(&self) -> &'n Value {
         &self.node.value
     }
 
-    pub(super) fn is_null(&self) -> bool {
+    pub(crate) fn is_null(&self) -> bool {
         matches!(self.node.value, Value::Null)
     }
 
+    /// Offset in the text of this value.
+    pub(crate) fn at(&self) -> usize {
+        self.node.at
+    }
+
+    /// Records a fault of something within this value.
+    pub(crate) fn fault_within(&self, at: usize, message: String, help: Option<&str>) {
+        self.fault_at(at, &self.path, message, help);
+    }
+
     /// Records a fault of this value.
-    pub(super) fn fault(&self, message: impl Into<String>, help: Option<&str>) {
+    pub(crate) fn fault(&self, message: impl Into<String>, help: Option<&str>) {
         self.fault_at(self.node.at, &self.path, message.into(), help);
     }
 
     /// Records a fault of the key that this value stands under.
-    pub(super) fn key_fault(&self, message: impl Into<String>, help: Option<&str>) {
+    pub(crate) fn key_fault(&self, message: impl Into<String>, help: Option<&str>) {
         self.fault_at(self.key_at, &self.path, message.into(), help);
     }
 
@@ -59,7 +70,7 @@ impl<'n> Place<'n> {
     }
 
     /// This value as a mapping with these keys; unknown, repeated and not yet supported ones are faults.
-    pub(super) fn table(&self, known: &[&str], later: &[&str]) -> Option<Table<'n>> {
+    pub(crate) fn table(&self, known: &[&str], later: &[&str]) -> Option<Table<'n>> {
         let all: Vec<&str> = known.iter().chain(later).copied().collect();
         let members = self.members()?;
         for (member, place) in &members {
@@ -75,7 +86,7 @@ impl<'n> Place<'n> {
     }
 
     /// The members of this value, if it is a mapping, without looking for faults again.
-    pub(super) fn map_members(&self) -> impl Iterator<Item = (&'n Member, Self)> {
+    pub(crate) fn map_members(&self) -> impl Iterator<Item = (&'n Member, Self)> {
         let members: &'n [Member] = if let Value::Map(members) = &self.node.value { members } else { &[] };
         members.iter().map(|member| (member, self.member(member)))
     }
@@ -85,7 +96,7 @@ impl<'n> Place<'n> {
     }
 
     /// The members of this mapping with free keys; repeated ones are faults.
-    pub(super) fn members(&self) -> Option<Vec<(&'n Member, Self)>> {
+    pub(crate) fn members(&self) -> Option<Vec<(&'n Member, Self)>> {
         let Value::Map(members) = &self.node.value else {
             self.wrong_kind("a mapping");
             return None;
@@ -107,7 +118,7 @@ impl<'n> Place<'n> {
     }
 
     /// The items of this list.
-    pub(super) fn items(&self) -> Option<Vec<Self>> {
+    pub(crate) fn items(&self) -> Option<Vec<Self>> {
         let Value::List(items) = &self.node.value else {
             self.wrong_kind("a list");
             return None;
@@ -121,7 +132,7 @@ impl<'n> Place<'n> {
         Some(items.iter().enumerate().map(place).collect())
     }
 
-    pub(super) fn text(&self) -> Option<&'n str> {
+    pub(crate) fn text(&self) -> Option<&'n str> {
         if let Value::Text(text) = &self.node.value {
             return Some(text);
         }
@@ -130,7 +141,7 @@ impl<'n> Place<'n> {
         None
     }
 
-    pub(super) fn flag(&self) -> Option<bool> {
+    pub(crate) fn flag(&self) -> Option<bool> {
         if let Value::Bool(flag) = &self.node.value {
             return Some(*flag);
         }
@@ -140,23 +151,21 @@ impl<'n> Place<'n> {
 
     /// This value as a whole number within `range`. Istio and Envoy turn numbers into doubles on their way here, so
     /// `1048576.0` and `1.048576e6` are whole too.
-    pub(super) fn whole(&self, range: std::ops::RangeInclusive<u32>) -> Option<u32> {
+    pub(crate) fn whole(&self, range: std::ops::RangeInclusive<u32>) -> Option<u32> {
         let Value::Number(text) = &self.node.value else {
             self.wrong_kind("a whole number");
             return None;
         };
-        let (low, high) = (range.start(), range.end());
-        let number: f64 = text.parse().unwrap_or(f64::NAN);
-        if number.fract() != 0.0 || !(f64::from(*low)..=f64::from(*high)).contains(&number) {
+        let number = Decimal::parse(text).and_then(|number| number.to_u32()).filter(|number| range.contains(number));
+        if number.is_none() {
+            let (low, high) = (range.start(), range.end());
             self.fault(format!("must be a whole number from {low} to {high}, is {text}"), None);
-            return None;
         }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was checked")]
-        Some(number as u32)
+        number
     }
 
     /// This value as one of these words.
-    pub(super) fn word<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
+    pub(crate) fn word<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
         let text = self.text()?;
         let found = words.iter().find(|(word, _)| *word == text);
         if found.is_none() {
@@ -175,18 +184,18 @@ impl<'n> Place<'n> {
 }
 
 /// A mapping whose keys were checked.
-pub(super) struct Table<'n> {
+pub(crate) struct Table<'n> {
     members: Vec<(&'n Member, Place<'n>)>,
 }
 
 impl<'n> Table<'n> {
     /// Whether no key stands there at all.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
 
     /// The value of a key.
-    pub(super) fn get(&self, key: &str) -> Option<&Place<'n>> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Place<'n>> {
         self.members.iter().find(|(member, _)| member.key == key).map(|(_, place)| place)
     }
 }

@@ -1,6 +1,12 @@
 use super::*;
 use proptest::prelude::*;
 
+mod rules;
+
+fn name(text: &str) -> ToolItem {
+    ToolItem::Name(text.to_owned())
+}
+
 fn faults(text: &str) -> Vec<String> {
     let Faults(faults) = Config::from_json(text.as_bytes()).expect_err("is faulty");
     faults.iter().map(ToString::to_string).collect()
@@ -10,7 +16,7 @@ fn faults(text: &str) -> Vec<String> {
 fn no_configuration_is_one_that_grants_nothing() {
     for text in ["", " \n", "null", "{}", r#"{"callers":{}}"#, r#"{"callers":null}"#] {
         let config = Config::from_json(text.as_bytes()).expect("good");
-        assert!(config.callers.is_empty(), "{text:?}");
+        assert!(config.rules.callers.is_empty(), "{text:?}");
         assert_eq!(config.verbs, [Verb::Delete, Verb::Get]);
         assert_eq!(config.limits, Limits { max_body_bytes: 1_048_576, max_depth: 64 });
         assert_eq!((config.hold, config.denied_status), (Hold::Body, DeniedStatus::Ok));
@@ -40,9 +46,9 @@ fn every_key_is_read() {
     .expect("good");
     assert_eq!(config.server.as_deref(), Some("s"));
     assert_eq!(config.scope.authorities.as_deref(), Some(&["mcp.billing".to_owned()][..]));
-    let [first, second] = config.callers.as_slice() else { panic!("two callers") };
-    assert_eq!(first.tools, ["t", "u"]);
-    assert_eq!(second.deny_tools, ["y"]);
+    let [first, second] = config.rules.callers.as_slice() else { panic!("two callers") };
+    assert_eq!(first.tools.iter().map(|grant| &grant.item).collect::<Vec<_>>(), [&name("t"), &name("u")]);
+    assert_eq!(second.deny_tools, [name("y")]);
     assert_eq!((second.tasks, second.extra_methods.as_slice()), (Tasks::List, &["vendor/ping".to_owned()][..]));
     assert_eq!(config.limits, Limits { max_body_bytes: 8 << 20, max_depth: 128 });
     assert!(!config.audit.allow && !config.audit.deny && config.identity.listener_verifies);
@@ -102,7 +108,7 @@ fn each_fault_says_what_is_wrong_and_the_way_out() {
         (r#"{"callers": {"spiffe://a/b": ["x\u0000"]}}"#, r#"callers."spiffe://a/b"[0]: holds a control character"#),
         (
             r#"{"callers": {"spiffe://a/b": {"deny_tools": ["set:x"]}}}"#,
-            r#"callers."spiffe://a/b".deny_tools[0]: sets are not supported by this version"#,
+            r#"callers."spiffe://a/b".deny_tools[0]: `set:x` is not a name (a tool set is written `{ set: x }`)"#,
         ),
         (
             r#"{"callers": {"spiffe://a/b": {"resources": ["https://a.b**"]}}}"#,
@@ -207,42 +213,23 @@ fn each_fault_says_what_is_wrong_and_the_way_out() {
 #[test]
 fn what_this_version_does_not_act_on_is_refused_by_name() {
     for (text, path) in [
-        (r#"{"caller_sets": {}}"#, "caller_sets"),
-        (r#"{"tool_sets": {}}"#, "tool_sets"),
-        (r#"{"candidate": {}}"#, "candidate"),
         (r#"{"filter_lists": false}"#, "filter_lists"),
         (r#"{"limits": {"max_event_bytes": 1}}"#, "limits.max_event_bytes"),
-        (r#"{"callers": {"spiffe://a/b": {"token": {}}}}"#, r#"callers."spiffe://a/b".token"#),
-        (r#"{"callers": {"spiffe://a/b": {"expires": "x"}}}"#, r#"callers."spiffe://a/b".expires"#),
-        (r#"{"callers": {"spiffe://a/b": {"owner": "x"}}}"#, r#"callers."spiffe://a/b".owner"#),
-        (r#"{"callers": {"spiffe://a/b": {"reason": "x"}}}"#, r#"callers."spiffe://a/b".reason"#),
-        (r#"{"callers": {"spiffe://a/b": [{"set": "x"}]}}"#, r#"callers."spiffe://a/b"[0].set"#),
-        (
-            r#"{"callers": {"spiffe://a/b": [{"name": "t", "arguments": {}}]}}"#,
-            r#"callers."spiffe://a/b"[0].arguments"#,
-        ),
-        (r#"{"callers": {"spiffe://a/b": [{"name": "t", "expires": "x"}]}}"#, r#"callers."spiffe://a/b"[0].expires"#),
-        (
-            r#"{"callers": {"spiffe://a/b": [{"name": "t", "unconditional": true}]}}"#,
-            r#"callers."spiffe://a/b"[0].unconditional"#,
-        ),
     ] {
         assert_eq!(faults(text), [format!("{path}: not supported by this version")], "{text}");
     }
-    assert_eq!(faults(r#"{"enforcement": "observe"}"#), ["enforcement: `observe` is not supported by this version"]);
     assert_eq!(
         faults(r#"{"identity": {"source": "istio_waypoint"}}"#),
         ["identity.source: `istio_waypoint` is not supported by this version"]
-    );
-    assert_eq!(
-        faults(r#"{"callers": {"set:oncall": ["*"]}}"#),
-        [r#"callers."set:oncall": caller sets are not supported by this version"#]
     );
 }
 
 #[test]
 fn a_tool_entry_without_a_name_is_a_fault() {
-    assert_eq!(faults(r#"{"callers": {"spiffe://a/b": [{}]}}"#), [r#"callers."spiffe://a/b"[0]: needs a `name`"#]);
+    assert_eq!(
+        faults(r#"{"callers": {"spiffe://a/b": [{}]}}"#),
+        [r#"callers."spiffe://a/b"[0]: needs a `name` or a `set`"#]
+    );
 }
 
 proptest! {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::token::TokenSource;
 
 const CALLER: &str = "spiffe://cluster.local/ns/a/sa/b";
 
@@ -17,8 +18,8 @@ fn post(headers: &[(&str, &str)]) -> RequestHead {
     head("POST", "/mcp", &all)
 }
 
-fn caller(_: &Policy) -> Principal {
-    Principal::from_uri_san(CALLER)
+fn caller() -> Known {
+    Known { principal: Principal::from_uri_san(CALLER), claims: None, now: Some(Duration::from_secs(1)) }
 }
 
 fn body(tool: &str) -> Vec<u8> {
@@ -46,11 +47,11 @@ fn a_call_is_held_until_its_body_is_whole() {
     for (policy, hold) in [(BODY, "hold_body"), (HEADERS, "hold_all")] {
         for (tool, end) in [("t", "forward"), ("u", "200 tool_not_granted")] {
             let mut exchange = exchange(policy);
-            let turn = exchange.request_head(post(&[]), caller, false);
+            let turn = exchange.request_head(post(&[]), &caller(), false);
             assert_eq!((did(&turn).as_str(), turn.record), (hold, None));
             let turn = exchange.request_body_grows(10);
             assert_eq!((did(&turn).as_str(), turn.record), ("hold_body", None));
-            let turn = exchange.request_body(&body(tool));
+            let turn = exchange.request_body(&body(tool), None);
             assert_eq!(did(&turn), end);
             assert!(turn.record.is_some());
             assert_eq!((exchange.permit().is_some(), exchange.is_replied()), (tool == "t", tool != "t"));
@@ -63,13 +64,13 @@ fn a_call_is_held_until_its_body_is_whole() {
 fn a_head_that_will_not_wait_is_refused_early_by_what_it_announces() {
     let announced = |tool| post(&[("mcp-method", "tools/call"), ("mcp-name", tool)]);
     let early = "403 tool_not_granted";
-    assert_eq!(did(&exchange(BODY).request_head(announced("u"), caller, false)), early);
-    assert_eq!(did(&exchange(BODY).request_head(announced("t"), caller, false)), "hold_body");
-    assert_eq!(did(&exchange(HEADERS).request_head(announced("u"), caller, false)), "hold_all");
+    assert_eq!(did(&exchange(BODY).request_head(announced("u"), &caller(), false)), early);
+    assert_eq!(did(&exchange(BODY).request_head(announced("t"), &caller(), false)), "hold_body");
+    assert_eq!(did(&exchange(HEADERS).request_head(announced("u"), &caller(), false)), "hold_all");
     let hidden = BODY.replacen('{', r#"{"disclose":false,"#, 1);
-    assert_eq!(did(&exchange(&hidden).request_head(announced("u"), caller, false)), "hold_body");
+    assert_eq!(did(&exchange(&hidden).request_head(announced("u"), &caller(), false)), "hold_body");
     for partial in [[("mcp-name", "u")], [("mcp-method", "tools/call")]] {
-        assert_eq!(did(&exchange(BODY).request_head(post(&partial), caller, false)), "hold_body");
+        assert_eq!(did(&exchange(BODY).request_head(post(&partial), &caller(), false)), "hold_body");
     }
 }
 
@@ -77,37 +78,37 @@ fn a_head_that_will_not_wait_is_refused_early_by_what_it_announces() {
 fn an_announced_allow_still_waits_for_the_body() {
     let mut exchange = exchange(BODY);
     let announced = post(&[("mcp-method", "tools/call"), ("mcp-name", "t")]);
-    assert_eq!(did(&exchange.request_head(announced, caller, false)), "hold_body");
-    assert_eq!(did(&exchange.request_body(&body("u"))), "400 header_mismatch");
+    assert_eq!(did(&exchange.request_head(announced, &caller(), false)), "hold_body");
+    assert_eq!(did(&exchange.request_body(&body("u"), None)), "400 header_mismatch");
 }
 
 #[test]
 fn a_body_over_the_limit_is_refused_as_soon_as_it_is_seen() {
     let policy = BODY.replacen('{', r#"{"limits":{"max_body_bytes":100},"#, 1);
     let mut declared = exchange(&policy);
-    let turn = declared.request_head(post(&[("content-length", "101")]), caller, false);
+    let turn = declared.request_head(post(&[("content-length", "101")]), &caller(), false);
     assert_eq!(did(&turn), "413 body_too_large");
     let mut growing = exchange(&policy);
-    assert_eq!(did(&growing.request_head(post(&[]), caller, false)), "hold_body");
+    assert_eq!(did(&growing.request_head(post(&[]), &caller(), false)), "hold_body");
     assert_eq!(did(&growing.request_body_grows(100)), "hold_body");
     assert_eq!(did(&growing.request_body_grows(101)), "413 body_too_large");
     let mut whole = exchange(&policy);
-    assert_eq!(did(&whole.request_head(post(&[]), caller, false)), "hold_body");
-    assert_eq!(did(&whole.request_body(&[b' '; 101])), "413 body_too_large");
+    assert_eq!(did(&whole.request_head(post(&[]), &caller(), false)), "hold_body");
+    assert_eq!(did(&whole.request_body(&[b' '; 101], None)), "413 body_too_large");
 }
 
 #[test]
 fn a_body_that_differs_from_its_declared_length_is_refused() {
     let mut exchange = exchange(BODY);
     let length = (body("t").len() + 1).to_string();
-    assert_eq!(did(&exchange.request_head(post(&[("content-length", &length)]), caller, false)), "hold_body");
-    assert_eq!(did(&exchange.request_body(&body("t"))), "400 content_length_mismatch");
+    assert_eq!(did(&exchange.request_head(post(&[("content-length", &length)]), &caller(), false)), "hold_body");
+    assert_eq!(did(&exchange.request_body(&body("t"), None)), "400 content_length_mismatch");
 }
 
 #[test]
 fn an_end_without_a_decision_is_recorded_once() {
     let mut exchange = exchange(BODY);
-    assert_eq!(did(&exchange.request_head(post(&[]), caller, false)), "hold_body");
+    assert_eq!(did(&exchange.request_head(post(&[]), &caller(), false)), "hold_body");
     let record = exchange.end().expect("a record");
     assert_eq!((record.verdict, record.reason), (Verdict::Deny, Reason::EndedUndecided));
     assert_eq!(record.caller.as_deref(), Some(CALLER));
@@ -118,24 +119,24 @@ fn an_end_without_a_decision_is_recorded_once() {
 fn a_decided_exchange_keeps_nothing_of_its_head() {
     for (tool, end) in [("t", "forward"), ("u", "200 tool_not_granted")] {
         let mut exchange = exchange(HEADERS);
-        assert_eq!(did(&exchange.request_head(post(&[("mcp-name", tool)]), caller, false)), "hold_all");
+        assert_eq!(did(&exchange.request_head(post(&[("mcp-name", tool)]), &caller(), false)), "hold_all");
         assert_eq!(exchange.held_bytes(), Exchange::HELD_BYTES + 1);
-        assert_eq!(did(&exchange.request_body(&body(tool))), end);
+        assert_eq!(did(&exchange.request_body(&body(tool), None)), end);
         assert_eq!(exchange.held_bytes(), Exchange::HELD_BYTES);
     }
 }
 
 #[test]
 fn callbacks_out_of_order_never_forward() {
-    assert_eq!(did(&exchange(BODY).request_body(&body("t"))), "503 host_fault");
+    assert_eq!(did(&exchange(BODY).request_body(&body("t"), None)), "503 host_fault");
     assert_eq!(did(&exchange(BODY).request_body_grows(1)), "503 host_fault");
     let mut twice = exchange(BODY);
-    assert_eq!(did(&twice.request_head(post(&[]), caller, false)), "hold_body");
-    assert_eq!(did(&twice.request_head(post(&[]), caller, false)), "503 host_fault");
+    assert_eq!(did(&twice.request_head(post(&[]), &caller(), false)), "hold_body");
+    assert_eq!(did(&twice.request_head(post(&[]), &caller(), false)), "503 host_fault");
     let mut decided = exchange(BODY);
-    assert_eq!(did(&decided.request_head(post(&[]), caller, false)), "hold_body");
-    assert_eq!(did(&decided.request_body(&body("u"))), "200 tool_not_granted");
-    assert_eq!(did(&decided.request_body(&body("t"))), "503 host_fault");
+    assert_eq!(did(&decided.request_head(post(&[]), &caller(), false)), "hold_body");
+    assert_eq!(did(&decided.request_body(&body("u"), None)), "200 tool_not_granted");
+    assert_eq!(did(&decided.request_body(&body("t"), None)), "503 host_fault");
 }
 
 #[test]
@@ -149,12 +150,99 @@ fn an_exempt_path_may_not_turn_out_to_be_a_stream() {
         (None, false),
     ] {
         let mut exchange = exchange(policy);
-        let turn = exchange.request_head(head("GET", "/healthz", &[]), |_| panic!("nobody is asked"), true);
+        let turn = exchange.request_head(head("GET", "/healthz", &[]), &Nobody, true);
         assert_eq!(did(&turn), "forward");
         let turn = exchange.response_head(content_type.map(str::as_bytes));
         assert_eq!(turn.as_ref().map(did), refused.then(|| "403 exempt_event_stream".to_owned()), "{content_type:?}");
     }
     let mut judged = exchange(BODY);
-    assert_eq!(did(&judged.request_head(head("GET", "/mcp", &[]), caller, true)), "forward");
+    assert_eq!(did(&judged.request_head(head("GET", "/mcp", &[]), &caller(), true)), "forward");
     assert!(judged.response_head(Some(b"text/event-stream")).is_none());
+}
+
+/// Surroundings that must not be asked.
+struct Nobody;
+
+impl Surroundings for Nobody {
+    fn principal(&self, _: &Policy) -> Principal {
+        panic!("nobody is asked");
+    }
+
+    fn claims(&self, _: &TokenSource) -> Result<Claims, Refusal> {
+        panic!("no token is asked for");
+    }
+
+    fn now(&self) -> Option<Duration> {
+        panic!("the clock is not asked");
+    }
+}
+
+#[test]
+fn what_is_only_observed_is_forwarded_and_recorded() {
+    let policy = BODY.replacen('{', r#"{"enforcement":"observe","limits":{"max_body_bytes":100},"#, 1);
+    let end = |exchange: &Exchange| {
+        let permit = exchange.permit().expect("a permit");
+        (permit.is_observed(), exchange.is_replied())
+    };
+    let refused = |turn: &Turn, reason: Reason| {
+        let record = turn.record.as_ref().expect("a record");
+        assert_eq!((did(turn).as_str(), record.verdict, record.reason), ("forward", Verdict::Deny, reason));
+        assert_eq!(record.enforcement, crate::config::Enforcement::Observe);
+    };
+    for (tool, observed) in [("t", false), ("u", true)] {
+        let mut exchange = exchange(&policy);
+        assert_eq!(did(&exchange.request_head(post(&[]), &caller(), false)), "hold_body");
+        let turn = exchange.request_body(&body(tool), None);
+        assert_eq!(did(&turn), "forward");
+        assert_eq!(end(&exchange), (observed, false));
+    }
+    let mut unreadable = exchange(&policy);
+    assert_eq!(did(&unreadable.request_head(post(&[]), &caller(), false)), "hold_body");
+    refused(&unreadable.request_body(b"{", None), Reason::JsonMalformed);
+    let mut growing = exchange(&policy);
+    assert_eq!(did(&growing.request_head(post(&[]), &caller(), false)), "hold_body");
+    refused(&growing.request_body_grows(101), Reason::BodyTooLarge);
+    let mut nobody = exchange(&policy);
+    let stranger = Known { principal: Principal::nobody(Reason::TlsRequired, "plaintext"), ..caller() };
+    refused(&nobody.request_head(post(&[]), &stranger, false), Reason::TlsRequired);
+    assert_eq!(end(&nobody), (true, false));
+}
+
+#[test]
+fn a_candidate_is_recorded_where_it_differs_and_never_enforced() {
+    let policy = BODY.replacen('{', r#"{"candidate":{"callers":{"spiffe://cluster.local/ns/a/sa/b":["u"]}},"#, 1);
+    for (tool, end, candidate) in [
+        ("t", "forward", Some((Verdict::Deny, Reason::ToolNotGranted))),
+        ("u", "200 tool_not_granted", Some((Verdict::Allow, Reason::Granted))),
+        ("v", "200 tool_not_granted", None),
+    ] {
+        let mut exchange = exchange(&policy);
+        assert_eq!(did(&exchange.request_head(post(&[]), &caller(), false)), "hold_body");
+        let turn = exchange.request_body(&body(tool), None);
+        assert_eq!(did(&turn), end);
+        assert_eq!(turn.record.expect("a record").candidate, candidate, "{tool}");
+    }
+}
+
+#[test]
+fn a_bound_token_is_asked_of_every_request_of_that_caller_only() {
+    let policy = r#"{"callers":{
+        "spiffe://cluster.local/ns/a/sa/b":{"tools":["t"],"token":{"issuers":["https://i"]}},
+        "spiffe://cluster.local/ns/a/sa/c":["t"]}}"#;
+    let claims = |iss: &str| Claims::from_json(format!(r#"{{"iss":"{iss}","sub":"alice"}}"#)).ok();
+    for (claims, end) in [
+        (None, "403 token_required"),
+        (claims("https://i"), "forward"),
+        (claims("https://other"), "403 token_issuer_not_allowed"),
+    ] {
+        let mut exchange = exchange(policy);
+        let known = Known { claims: claims.clone(), ..caller() };
+        let turn = exchange.request_head(head("GET", "/mcp", &[]), &known, true);
+        assert_eq!(did(&turn), end);
+        let record = turn.record.expect("a record");
+        assert_eq!(record.token_issuer, claims.as_ref().and_then(Claims::issuer));
+        assert_eq!(record.token_subject.is_some(), claims.is_some());
+    }
+    let other = Known { principal: Principal::from_uri_san("spiffe://cluster.local/ns/a/sa/c"), ..caller() };
+    assert_eq!(did(&exchange(policy).request_head(head("GET", "/mcp", &[]), &other, true)), "forward");
 }

@@ -1,7 +1,4 @@
-//! The host calls of proxy-wasm (ABI 0.2.1), each with a result.
-//!
-//! The SDK's own wrappers panic on any status they do not list; a panic is a trap that takes down every stream of
-//! the worker. These return it. Contexts, callbacks and memory allocation stay the SDK's.
+//! The host calls of proxy-wasm (ABI 0.2.1), each with a result, and the memory that the proxy fills.
 #![expect(unsafe_code, reason = "host calls are foreign functions that take and fill pointers")]
 
 use std::ptr::{null_mut, slice_from_raw_parts_mut};
@@ -61,6 +58,20 @@ const REQUEST_BODY: u32 = 0;
 const PLUGIN_CONFIGURATION: u32 = 7;
 const REQUEST_STREAM: u32 = 0;
 const NO_GRPC_STATUS: i32 = -1;
+
+/// Runs the constructors of the C library below `std`, which a module does for itself.
+pub(super) fn construct() {
+    unsafe extern "C" {
+        fn __wasm_call_ctors();
+    }
+    // SAFETY: the linker makes this function, and the proxy calls the module's entry once.
+    unsafe { __wasm_call_ctors() };
+}
+
+/// Memory that the proxy fills and [`receive`] takes back: a boxed slice of exactly `size` bytes.
+pub(super) fn allocate(size: usize) -> *mut u8 {
+    Box::into_raw(vec![0; size].into_boxed_slice()).cast()
+}
 
 /// The proxy that runs this module.
 #[derive(Clone, Copy, Debug)]
@@ -167,8 +178,8 @@ fn receive(
     let mut size = 0;
     match ask(&raw mut data, &raw mut size) {
         OK if data.is_null() => Ok(Some(Vec::new())),
-        // SAFETY: by the ABI the proxy got this memory from the module's own allocator (the SDK's
-        // `proxy_on_memory_allocate`: a boxed slice of exactly `size` bytes), filled it, and gave it away.
+        // SAFETY: by the ABI the proxy got this memory from [`allocate`], a boxed slice of exactly `size` bytes, filled
+        // it, and gave it away.
         OK => Ok(Some(unsafe { Box::from_raw(slice_from_raw_parts_mut(data, size)) }.into_vec())),
         NOT_FOUND => Ok(None),
         status => Err(HostError { call, status }),

@@ -1,7 +1,6 @@
 //! Who is at the other end of the connection, from the proxy's attributes. Never from a header.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 
 use super::{Host, HostError};
 use crate::policy::Policy;
@@ -18,12 +17,15 @@ const FIRST_URI_SAN: &[&str] = &["connection", "uri_san_peer_certificate"];
 /// Certificates that a worker remembers, at most twice this many.
 const GENERATION: usize = 512;
 
+/// Certificates by their digest, in its order.
+type Generation = Vec<(String, Principal)>;
+
 /// What a worker knows of its peers. It holds no trust: that a certificate was presented and validated is asked of
 /// every request; remembered is only which SPIFFE ID a certificate holds.
 #[derive(Debug, Default)]
 pub struct Peers {
-    young: RefCell<BTreeMap<String, Principal>>,
-    old: RefCell<BTreeMap<String, Principal>>,
+    young: RefCell<Generation>,
+    old: RefCell<Generation>,
     has_validity: Cell<bool>,
     has_certificate: Cell<bool>,
 }
@@ -97,11 +99,16 @@ impl Peers {
     }
 
     fn recall(&self, digest: &str) -> Option<Principal> {
-        if let Some(known) = self.young.borrow().get(digest) {
-            return Some(known.clone());
+        let young = self.young.borrow();
+        if let Ok(at) = place(&young, digest) {
+            return young.get(at).map(|(_, known)| known.clone());
         }
-        let known = self.old.borrow_mut().remove(digest)?;
-        self.remember(digest.to_owned(), known.clone());
+        drop(young);
+        let mut old = self.old.borrow_mut();
+        let at = place(&old, digest).ok()?;
+        let (digest, known) = old.remove(at);
+        drop(old);
+        self.remember(digest, known.clone());
         Some(known)
     }
 
@@ -111,8 +118,15 @@ impl Peers {
         if young.len() >= GENERATION {
             self.old.replace(std::mem::take(&mut young));
         }
-        young.insert(digest, principal);
+        if let Err(at) = place(&young, &digest) {
+            young.insert(at, (digest, principal));
+        }
     }
+}
+
+/// Where a certificate stands in a generation, or has to.
+fn place(generation: &Generation, digest: &str) -> Result<usize, usize> {
+    generation.binary_search_by(|(other, _)| (**other).cmp(digest))
 }
 
 /// A boolean attribute: one byte (measured).
@@ -131,7 +145,7 @@ fn vanished(path: &[&str]) -> Refusal {
 
 impl From<HostError> for Refusal {
     fn from(error: HostError) -> Self {
-        Self::new(Reason::HostFault, format!("{} returned status {}", error.call, error.status))
+        Self::new(Reason::HostFault, error.to_string())
     }
 }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::shared::{Place, Shared};
 use super::stream::Stream;
 use super::{Host, Level};
-use crate::config::{Config, Faults};
+use crate::config::{Config, Enforcement, Faults};
 use crate::policy::Policy;
 
 /// What all streams of one plugin share.
@@ -30,12 +30,16 @@ impl Plugin {
             Ok(text) if text.len() == length => text,
             outcome => {
                 let problem =
-                    outcome.err().map_or("it is shorter than announced".to_owned(), |error| format!("{error:?}"));
+                    outcome.err().map_or("it is shorter than announced".to_owned(), |error| error.to_string());
                 host.log(Level::Error, &format!("mcp_toolgate: cannot read the configuration: {problem}"));
                 return false;
             }
         };
         match Policy::from_json(&text) {
+            Ok(policy) if policy.reads_payload_headers() && version(host) < HEADERS_STRIPPED_SINCE => {
+                host.log(Level::Error, HEADER_FORGEABLE);
+                false
+            }
             Ok(policy) => {
                 announce(host, &policy);
                 warn_of_older_proxy(host, &policy);
@@ -57,26 +61,39 @@ impl Plugin {
 }
 
 fn announce(host: &impl Host, policy: &Policy) {
-    let (entries, grants) = (policy.entry_count(), policy.grant_count());
+    let (entries, grants) = (policy.entries().count(), policy.entries().grant_count());
     let line = format!("mcp_toolgate: policy {} with {entries} callers and {grants} grants", policy.hash());
-    if grants == 0 {
-        host.log(Level::Warn, &format!("{line}: it grants nothing, every request is refused"));
-    } else {
-        host.log(Level::Info, &line);
+    match policy.enforcement() {
+        Enforcement::Observe => host.log(Level::Warn, &format!("{line}: it only observes, no request is refused")),
+        Enforcement::Enforce if grants == 0 => {
+            host.log(Level::Warn, &format!("{line}: it grants nothing, every request is refused"));
+        }
+        Enforcement::Enforce => host.log(Level::Info, &line),
     }
 }
 
 /// Says when the proxy cannot tell whether a client certificate was validated.
 fn warn_of_older_proxy(host: &impl Host, policy: &Policy) {
+    if version(host) < VALIDATION_SINCE && !policy.listener_verifies() {
+        host.log(Level::Warn, PRESENTED_ONLY);
+    }
+}
+
+/// Envoy's version, as far as it says.
+fn version(host: &impl Host) -> (u64, u64) {
     let number = |part| {
         let value = host.property(&["xds", "node", "user_agent_build_version", "version", part]).ok().flatten()?;
         Some(u64::from_le_bytes(*value.first_chunk::<8>()?))
     };
-    let version = (number("major_number").unwrap_or_default(), number("minor_number").unwrap_or_default());
-    if version < VALIDATION_SINCE && !policy.listener_verifies() {
-        host.log(Level::Warn, PRESENTED_ONLY);
-    }
+    (number("major_number").unwrap_or_default(), number("minor_number").unwrap_or_default())
 }
+
+/// The first Envoy that strips a payload header of the client's own, whatever the path (measured).
+const HEADERS_STRIPPED_SINCE: (u64, u64) = (1, 40);
+
+const HEADER_FORGEABLE: &str = "mcp_toolgate: configuration rejected, 1 fault: `source: header` of a `token` needs \
+                                Envoy 1.40 or newer, which this proxy is not known to be: an older one lets clients \
+                                forge the header (use `source: metadata`)";
 
 /// The first Envoy that has `connection.peer_certificate_valid`.
 const VALIDATION_SINCE: (u64, u64) = (1, 39);

@@ -1,65 +1,86 @@
-//! The module's entry: hands the proxy's callbacks to [`Plugin`] and [`Stream`].
+//! The module's exports: hands the proxy's callbacks to [`Plugin`] and [`Stream`].
+//!
+//! [`Plugin`]: super::Plugin
+//! [`Stream`]: super::Stream
+#![expect(unsafe_code, reason = "an exported name must not be taken twice")]
 
-use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{Action, ContextType};
+use std::cell::RefCell;
 
-use super::abi::Proxy;
-use super::{Flow, Host as _, Level, Plugin, Stream};
+use super::abi::{self, Proxy};
+use super::contexts::Contexts;
+use super::{Flow, Host as _, Level, Stream};
 
-proxy_wasm::main! {{
+thread_local! {
+    static CONTEXTS: RefCell<Contexts<Proxy>> = const { RefCell::new(Contexts::new()) };
+}
+
+/// Says which version of the ABI the module speaks.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_abi_version_0_2_1() {}
+
+#[unsafe(no_mangle)]
+extern "C" fn _initialize() {
+    abi::construct();
     // A panic is a trap; what can still be said is said.
     std::panic::set_hook(Box::new(|panic| Proxy.log(Level::Error, &format!("mcp_toolgate: {panic}"))));
-    proxy_wasm::set_root_context(|_| Box::new(Root(Plugin::default())));
-}}
-
-struct Root(Plugin);
-
-impl Context for Root {}
-
-impl RootContext for Root {
-    fn on_configure(&mut self, length: usize) -> bool {
-        self.0.configure(&Proxy, length)
-    }
-
-    fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Http(self.0.stream(Proxy))))
-    }
-
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
-    }
 }
 
-struct Http(Stream<Proxy>);
-
-impl Context for Http {}
-
-impl HttpContext for Http {
-    /// Comes before the access log is written, so that what is set here is in it.
-    fn on_log(&mut self) {
-        self.0.on_end();
-    }
-
-    fn on_http_request_headers(&mut self, _count: usize, end: bool) -> Action {
-        action(self.0.on_request_headers(end))
-    }
-
-    fn on_http_request_body(&mut self, length: usize, end: bool) -> Action {
-        action(self.0.on_request_body(length, end))
-    }
-
-    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        action(self.0.on_request_trailers())
-    }
-
-    fn on_http_response_headers(&mut self, _count: usize, _end: bool) -> Action {
-        action(self.0.on_response_headers())
-    }
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_memory_allocate(size: usize) -> *mut u8 {
+    abi::allocate(size)
 }
 
-fn action(flow: Flow) -> Action {
-    match flow {
-        Flow::Continue => Action::Continue,
-        Flow::Pause => Action::Pause,
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_context_create(id: u32, root: u32) {
+    CONTEXTS.with_borrow_mut(|contexts| contexts.create(id, root, Proxy));
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_configure(id: u32, length: usize) -> bool {
+    CONTEXTS.with_borrow_mut(|contexts| contexts.plugin(id).is_some_and(|plugin| plugin.configure(&Proxy, length)))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_request_headers(id: u32, _count: usize, end: bool) -> u32 {
+    flow(id, |stream| stream.on_request_headers(end))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_request_body(id: u32, length: usize, end: bool) -> u32 {
+    flow(id, |stream| stream.on_request_body(length, end))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_request_trailers(id: u32, _count: usize) -> u32 {
+    flow(id, Stream::on_request_trailers)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_response_headers(id: u32, _count: usize, _end: bool) -> u32 {
+    flow(id, Stream::on_response_headers)
+}
+
+/// Comes before the access log is written, so that what is set here is in it.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_log(id: u32) {
+    CONTEXTS.with_borrow_mut(|contexts| {
+        if let Some(stream) = contexts.stream(id) {
+            stream.on_end();
+        }
+    });
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_delete(id: u32) {
+    CONTEXTS.with_borrow_mut(|contexts| contexts.delete(id));
+}
+
+/// What a stream says to a callback (`proxy_action_t`); what is of no known stream goes no further.
+fn flow(id: u32, callback: impl FnOnce(&mut Stream<Proxy>) -> Flow) -> u32 {
+    const CONTINUE: u32 = 0;
+    const PAUSE: u32 = 1;
+    match CONTEXTS.with_borrow_mut(|contexts| contexts.stream(id).map(callback)) {
+        Some(Flow::Continue) => CONTINUE,
+        Some(Flow::Pause) | None => PAUSE,
     }
 }

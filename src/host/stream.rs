@@ -1,16 +1,20 @@
 //! One HTTP stream: callbacks in, host calls out.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::budget::Charge;
 use super::shared::Shared;
-use super::{Host, Level};
+use super::{HeaderBlock, Host, Level, Peers};
 use crate::audit::AuditRecord;
 use crate::decision::Verdict;
-use crate::exchange::{Exchange, Step, Turn};
+use crate::exchange::{Exchange, Step, Surroundings, Turn};
 use crate::head::RequestHead;
 use crate::policy::Policy;
+use crate::principal::Principal;
+use crate::reason::{Reason, Refusal};
 use crate::reply::Reply;
+use crate::token::{Claims, TokenSource};
 
 /// Whether the proxy goes on with a request or response.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -46,8 +50,8 @@ impl<H: Host> Stream<H> {
                 #[cfg(feature = "trap")]
                 trap_if_asked(&block);
                 let head = RequestHead::read(block.pairs());
-                let (host, peers) = (&self.host, &self.shared.peers);
-                self.exchange.request_head(head, |policy| peers.principal(host, policy), end)
+                let around = Around { host: &self.host, peers: &self.shared.peers, headers: &block };
+                self.exchange.request_head(head, &around, end)
             }
             Err(error) => self.exchange.host_fault(error.call),
         };
@@ -89,7 +93,7 @@ impl<H: Host> Stream<H> {
             None => Flow::Continue,
             Some(turn) => {
                 self.perform(turn);
-                Flow::Pause
+                self.settled().unwrap_or(Flow::Pause)
             }
         }
     }
@@ -105,12 +109,12 @@ impl<H: Host> Stream<H> {
     fn judge_body(&mut self) -> Flow {
         // A body that is too long is not even copied.
         let turn = self.exchange.request_body_grows(self.body_length);
-        if matches!(turn.step, Step::Reply(_)) {
-            self.perform(turn);
-            return Flow::Pause;
+        self.perform(turn);
+        if let Some(settled) = self.settled() {
+            return settled;
         }
         let turn = match self.host.request_body(self.body_length) {
-            Ok(body) if body.len() == self.body_length => self.exchange.request_body(&body),
+            Ok(body) if body.len() == self.body_length => self.exchange.request_body(&body, self.host.now()),
             Ok(_) => self.exchange.host_fault("the proxy handed out less of the body than it announced"),
             Err(error) => self.exchange.host_fault(error.call),
         };
@@ -132,7 +136,7 @@ impl<H: Host> Stream<H> {
         if self.charge.is_none() {
             let turn = self.exchange.overloaded();
             self.perform(turn);
-            return Flow::Pause;
+            return self.settled().unwrap_or(Flow::Pause);
         }
         match held {
             Held::All => Flow::Pause,
@@ -161,7 +165,7 @@ impl<H: Host> Stream<H> {
         let mut headers = vec![("content-type", "application/json")];
         headers.extend(reply.allow.as_deref().map(|allow| ("allow", allow)));
         if let Err(error) = self.host.reply(reply.status, &headers, reply.body.as_bytes()) {
-            self.host.log(Level::Error, &format!("mcp_toolgate: cannot reply, the stream is reset: {error:?}"));
+            self.host.log(Level::Error, &format!("mcp_toolgate: cannot reply, the stream is reset: {error}"));
             let _ = self.host.reset();
         }
     }
@@ -182,6 +186,42 @@ impl<H: Host> Stream<H> {
     }
 }
 
+/// What the proxy knows about a request beside its head and body.
+struct Around<'s, H> {
+    host: &'s H,
+    peers: &'s Peers,
+    headers: &'s HeaderBlock,
+}
+
+impl<H: Host> Surroundings for Around<'_, H> {
+    fn principal(&self, policy: &Policy) -> Principal {
+        self.peers.principal(self.host, policy)
+    }
+
+    fn claims(&self, source: &TokenSource) -> Result<Claims, Refusal> {
+        match source {
+            TokenSource::Metadata(key) => {
+                let metadata = self.host.property(&["metadata"])?;
+                Claims::from_metadata(metadata.as_deref().unwrap_or_default(), key)
+            }
+            TokenSource::Header(name) => {
+                let mut values = self.headers.pairs().filter(|(header, _)| header == name).map(|(_, value)| value);
+                match (values.next(), values.next()) {
+                    (Some(value), None) => Claims::from_header(value),
+                    (None, _) => Err(source.without_token()),
+                    (Some(_), Some(_)) => {
+                        Err(Refusal::new(Reason::TokenUnreadable, format!("header `{name}` stands more than once")))
+                    }
+                }
+            }
+        }
+    }
+
+    fn now(&self) -> Option<Duration> {
+        self.host.now()
+    }
+}
+
 /// How much of an undecided request waits here.
 #[derive(Clone, Copy)]
 enum Held {
@@ -191,6 +231,6 @@ enum Held {
 
 /// Traps for a request with this header, in the one build that tests what becomes of the other streams then.
 #[cfg(feature = "trap")]
-fn trap_if_asked(head: &super::HeaderBlock) {
+fn trap_if_asked(head: &HeaderBlock) {
     assert!(head.pairs().all(|(name, _)| name != "x-mcp-toolgate-trap"), "x-mcp-toolgate-trap asks for a trap");
 }

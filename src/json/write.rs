@@ -62,6 +62,13 @@ impl Object {
     }
 }
 
+/// `text` as a JSON string.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    string(&mut out, text);
+    out
+}
+
 /// Appends `text` as a JSON string; everything but printable ASCII is escaped.
 pub(crate) fn string(out: &mut String, text: &str) {
     out.push('"');

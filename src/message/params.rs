@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::keys::{Keys, MAX_MEMBERS};
 use super::{at, within};
 use crate::json::{Kind, Reader};
+use crate::keys::{Keys, MAX_MEMBERS};
 use crate::reason::{Reason, Refusal};
 
 /// Keys of `params` that the decision, or a server that binds names loosely, gives a meaning to.
@@ -30,6 +30,8 @@ pub struct Params<'a> {
     pub task_subscriptions: Items<'a>,
     /// `_meta["io.modelcontextprotocol/protocolVersion"]`.
     pub protocol_version: Field<'a>,
+    /// `arguments`, as their exact text; checked to be sound JSON, and not looked into.
+    pub arguments: Option<&'a str>,
 }
 
 /// A member that should be a string.
@@ -79,6 +81,7 @@ impl<'a> Params<'a> {
                 "ref" => params.reference = Some(Reference::read(reader)?),
                 "_meta" => params.read_meta(reader)?,
                 "notifications" => params.read_notifications(reader)?,
+                "arguments" => params.arguments = Some(reader.raw()?),
                 _ => {
                     reader.raw()?;
                 }
@@ -178,6 +181,6 @@ fn object<'a>(
         member(reader, &key)?;
         keys.add(key, members.key_offset())?;
     }
-    keys.check(known).map_err(|refusal| within(place, &refusal))?;
+    keys.check(known).map_err(|fault| within(place, fault))?;
     Ok(true)
 }

@@ -1,26 +1,31 @@
 //! The canonical form of a policy: one text for all configurations that mean the same, and its hash.
 
-use crate::config::{CallerConfig, Config, DeniedStatus, Hold, Tasks};
+use super::terms::notes_to_json;
+use crate::caller_pattern::CallerPattern;
+use crate::condition::canonical;
+use crate::config::{CallerConfig, Config, DeniedStatus, Hold, Notes, Rules, Tasks, ToolGrant, ToolItem};
 use crate::digest::sha256;
-use crate::json::write::Object;
-use crate::text::sorted_unique;
+use crate::glob::Glob;
+use crate::json::write::{Object, quoted};
+use crate::pointer::Pointer;
+use crate::text::{sorted_by_text, sorted_unique};
+use crate::token::{Binding, TokenSource};
 
-/// SHA-256 over the canonical form, in hex. `config.callers` are in the order of their patterns.
+/// SHA-256 over the canonical form, in hex.
 pub(super) fn hash(config: &Config) -> String {
     sha256(&text(config))
 }
 
 fn text(config: &Config) -> String {
-    let mut callers = Object::new();
-    for caller in &config.callers {
-        callers = callers.raw(caller.pattern.as_str(), &entry(caller));
-    }
     let verbs: Vec<String> = config.verbs.iter().map(|verb| verb.as_str().to_owned()).collect();
+    let candidate = config.candidate.as_ref().map(rules);
     let object = Object::new()
         .raw("version", "1")
         .maybe("server", config.server.as_deref())
         .raw("scope", &scope(config))
-        .raw("callers", &callers.finish())
+        .text("enforcement", config.enforcement.as_str())
+        .raw("rules", &rules(&config.rules))
+        .raw("candidate", candidate.as_deref().unwrap_or("null"))
         .text("hold", if config.hold == Hold::Headers { "headers" } else { "body" })
         .raw("denied_status", if config.denied_status == DeniedStatus::Ok { "200" } else { "403" })
         .maybe("denied_message", config.denied_message.as_deref())
@@ -34,15 +39,41 @@ fn text(config: &Config) -> String {
         .finish()
 }
 
+fn rules(rules: &Rules) -> String {
+    let callers = members(rules.callers.iter().map(|caller| (&*caller.key, entry(caller))).collect());
+    let texts = |members: Vec<&str>| Object::new().list("members", sorted_unique(members.into_iter())).finish();
+    let patterns = rules
+        .caller_sets
+        .iter()
+        .map(|set| (&*set.name, texts(set.members.iter().map(CallerPattern::as_str).collect())));
+    let tools = rules.tool_sets.iter().map(|set| (&*set.name, texts(set.members.iter().map(String::as_str).collect())));
+    Object::new()
+        .raw("callers", &callers)
+        .raw("caller_sets", &members(patterns.collect()))
+        .raw("tool_sets", &members(tools.collect()))
+        .finish()
+}
+
+/// An object of members that have no order.
+fn members(members: Vec<(&str, String)>) -> String {
+    let members = sorted_by_text(members, |(key, _)| key);
+    members.iter().fold(Object::new(), |object, (key, value)| object.raw(key, value)).finish()
+}
+
+/// A list of objects that have no order, as a member.
+fn unordered(object: Object, key: &str, items: &[String]) -> Object {
+    let items = sorted_unique(items.iter().map(String::as_str));
+    object.raw(key, &format!("[{}]", items.join(",")))
+}
+
 fn entry(caller: &CallerConfig) -> String {
-    let mut object = Object::new();
-    for (key, list) in [
-        ("tools", &caller.tools),
-        ("deny_tools", &caller.deny_tools),
-        ("prompts", &caller.prompts),
-        ("resources", &caller.resources),
-        ("extra_methods", &caller.extra_methods),
-    ] {
+    let object =
+        unordered(notes_to_json(&caller.notes), "tools", &caller.tools.iter().map(tool_grant).collect::<Vec<_>>());
+    let denied: Vec<_> = caller.deny_tools.iter().map(|item| tool_item(Object::new(), item).finish()).collect();
+    let mut object = unordered(object, "deny_tools", &denied);
+    for (key, list) in
+        [("prompts", &caller.prompts), ("resources", &caller.resources), ("extra_methods", &caller.extra_methods)]
+    {
         object = sorted(object, key, list);
     }
     let tasks = match caller.tasks {
@@ -50,7 +81,41 @@ fn entry(caller: &CallerConfig) -> String {
         Tasks::ById => "by_id",
         Tasks::List => "list",
     };
-    object.text("tasks", tasks).finish()
+    let token = caller.token.as_ref().map(token_text);
+    object.text("tasks", tasks).raw("token", token.as_deref().unwrap_or("null")).finish()
+}
+
+fn tool_grant(grant: &ToolGrant) -> String {
+    match &grant.item {
+        ToolItem::Name(name) if grant.conditions.is_empty() && grant.notes == Notes::default() => quoted(name),
+        item => tool_item(notes_to_json(&grant.notes), item).raw("arguments", &canonical(&grant.conditions)).finish(),
+    }
+}
+
+fn tool_item(object: Object, item: &ToolItem) -> Object {
+    match item {
+        ToolItem::Name(name) => object.text("name", name),
+        ToolItem::Set(name) => object.text("set", name),
+    }
+}
+
+/// What an entry asks of a token, as JSON: one text for all that means the same.
+#[must_use]
+pub fn token_text(token: &Binding) -> String {
+    let object = match &token.source {
+        TokenSource::Header(name) => Object::new().text("header", name),
+        TokenSource::Metadata(key) => Object::new().text("metadata", key),
+    };
+    let scopes = token.scopes.as_ref().map(|scopes| {
+        let tools =
+            |tools: &[Glob]| Object::new().list("tools", sorted_unique(tools.iter().map(Glob::as_str))).finish();
+        members(scopes.iter().map(|(scope, globs)| (scope.as_str(), tools(globs))).collect())
+    });
+    optional(object, "issuers", token.issuers.as_deref())
+        .maybe("tools_claim", token.tools_claim.as_ref().map(Pointer::as_str))
+        .raw("scopes", scopes.as_deref().unwrap_or("null"))
+        .raw("claims", &canonical(&token.claims))
+        .finish()
 }
 
 fn scope(config: &Config) -> String {

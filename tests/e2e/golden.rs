@@ -6,6 +6,7 @@ use crate::fixture::{Pki, Site};
 use crate::support::cases::{self, Case, CaseFile, Peer, PeerCertificate};
 use crate::support::client::{Client, Response};
 use crate::support::expectation::{Expectation, Observation, Reply};
+use crate::support::jwt::{Issuer, JwtAuthn, Provider, Requirement};
 use crate::support::listener::{Filter, Hold, Listener, Tls, Transport, Validator};
 use crate::support::pki::{Identity, Leaf};
 use crate::support::version::Version;
@@ -35,6 +36,7 @@ fn every_case_is_judged_in_envoy_as_the_file_says() {
 /// One Envoy with all policies, and what has gone wrong so far.
 struct Run {
     site: Site,
+    issuer: Issuer,
     leaves: HashMap<PeerCertificate, Leaf>,
     request_ids: Vec<String>,
     expected_heads: usize,
@@ -43,8 +45,10 @@ struct Run {
 
 impl Run {
     fn start(files: &[CaseFile]) -> Self {
+        let issuer = Issuer::new("any");
         Self {
-            site: Site::start(files.iter().flat_map(listeners_of)),
+            site: Site::start(files.iter().flat_map(|file| listeners_of(file, &issuer))),
+            issuer,
             leaves: HashMap::new(),
             request_ids: Vec::new(),
             expected_heads: 0,
@@ -54,7 +58,11 @@ impl Run {
 
     fn judge(&mut self, file: &CaseFile, case: &Case, hold: Hold) {
         let request_id = format!("golden-{}", self.request_ids.len());
-        let request = case.request.clone().id(&request_id);
+        let mut request = case.request.clone().id(&request_id);
+        if let Some(claims) = &case.claims {
+            let token = self.issuer.sign(&claims.to_string());
+            request = request.header("authorization", &format!("Bearer {token}"));
+        }
         let response = self.client(file, case, hold).send(&request);
         let expect = expectation(file, case);
         let mut found = self.differences(expect, &request_id, &response);
@@ -85,7 +93,7 @@ impl Run {
     /// How what the server saw differs from what is expected.
     fn arrival(&mut self, case: &Case, expect: &Expectation, request_id: &str) -> Option<String> {
         let arrived = self.site.recorder.request(request_id);
-        if expect.verdict == "deny" {
+        if expect.reply.is_some() {
             return arrived.map(|it| format!("the server saw it: {}", it.head.start_line));
         }
         self.expected_heads += 1;
@@ -148,15 +156,25 @@ fn expectation<'a>(file: &'a CaseFile, case: &'a Case) -> &'a Expectation {
 }
 
 /// For each way of holding one listener over TLS and one in the clear.
-fn listeners_of(file: &CaseFile) -> Vec<Listener> {
+fn listeners_of(file: &CaseFile, issuer: &Issuer) -> Vec<Listener> {
     let both = [(true, OPEN_TLS), (false, Transport::Plaintext)];
     let listeners = Hold::TIGHT.into_iter().flat_map(|hold| {
         both.map(|(is_tls, transport)| {
             let filter = Filter::new(file.policy.clone(), hold);
-            Listener::new(listener_name(file, hold, is_tls), transport, filter)
+            let listener = Listener::new(listener_name(file, hold, is_tls), transport, filter);
+            match file.metadata_key() {
+                Some(key) => listener.checking_tokens(any_token(issuer, key)),
+                None => listener,
+            }
         })
     });
     listeners.collect()
+}
+
+/// A token may be there or not, whatever its claims say of who issued it.
+fn any_token(issuer: &Issuer, key: &str) -> JwtAuthn {
+    let provider = Provider::new(issuer).of_any_issuer().payload_in_metadata(key);
+    JwtAuthn::new([provider]).rule("/", Requirement::AllowMissing)
 }
 
 fn listener_name(file: &CaseFile, hold: Hold, is_tls: bool) -> String {

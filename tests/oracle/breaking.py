@@ -231,7 +231,7 @@ def head(random, lines, body):
         name = random.choice(sorted(SET))
         lines = [line if line[0] != name else (name, random.choice(SET[name])) for line in lines]
     elif choice < 5:
-        name = random.choice(sorted(ADD))
+        name = random.choice(sorted(ADD) + ["content-encoding", "upgrade"] * 3)
         lines = lines + [(name, random.choice(ADD[name]))]
     elif choice == 2:
         lines = [line for line in lines if line[0] != "mcp-name"] + [("mcp-name", random.choice(SEALED))]
@@ -246,7 +246,6 @@ def head(random, lines, body):
     elif choice == 7:
         body = random.choice([None, b"", body])
     else:
-        lines = lines + [
-            random.choice([("mcp-method", "tools/list"), ("mcp-method", "x" * 257), ("mcp-name", "x" * 10_937)])
-        ]
+        names = ("mcp-method", "tools/list"), ("mcp-method", "x" * 257), ("mcp-name", "x" * 10_937), ("mcp-name", "x")
+        lines = lines + [random.choice(names)]
     return lines, body

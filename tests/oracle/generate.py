@@ -9,13 +9,16 @@ import random
 import sys
 
 import breaking
+import policy as policies
 import words
+from features import MOMENTS, Features
 from writing import Obj, write
 
 
 class Generator:
     def __init__(self, seed):
         self.random = random.Random(seed)
+        self.features = Features(self)
 
     def chance(self, share):
         return self.random.random() < share
@@ -46,11 +49,21 @@ class Generator:
         domains = policy.get("identity", {}).get("trust_domains", ["a.test", "b.test", "c.test"])
         patterns = [pattern for pattern in words.PATTERNS if pattern.split("/")[2] in domains]
         patterns = self.random.sample(patterns, self.random.randint(3, 8))
-        policy["callers"] = {pattern: self.entry() for pattern in patterns}
+        policy |= self.rules(patterns)
+        if self.chance(0.2):
+            policy["candidate"] = self.rules(self.random.sample(patterns, self.random.randint(1, len(patterns))))
+        if self.chance(0.1):
+            policy["enforcement"] = "observe"
         if self.chance(0.2):
             policy.pop("denied_status", None)
             policy["disclose"] = False
         return policy
+
+    def rules(self, patterns):
+        rules = {"callers": {pattern: self.entry() for pattern in patterns}}
+        if self.chance(0.75):
+            self.features.add_to(rules, patterns)
+        return rules
 
     def entry(self):
         tools = self.some(words.TOOL_PATTERNS, 5)
@@ -76,25 +89,33 @@ class Generator:
         if self.chance(0.07):
             return self.random.choice(words.CALLERS)
         pattern = self.random.choice(sorted(policy["callers"]))
+        if pattern.startswith("set:"):
+            pattern = self.random.choice(policy["caller_sets"][pattern[4:]] or words.CALLERS)
         return pattern.replace("**", self.random.choice(["x", "x/y"])).replace("*", self.random.choice(["bot", "gent"]))
 
-    def name(self, policy, key, words):
-        """Mostly something that a list of the policy names, with its stars filled."""
-        entries = [entry if isinstance(entry, dict) else {"tools": entry} for entry in policy["callers"].values()]
-        items = [item["name"] if isinstance(item, dict) else item for entry in entries for item in entry.get(key, [])]
-        if not items or self.chance(0.3):
+    def name(self, policy, caller, kind, words):
+        """Mostly something that the caller is granted, with its stars filled."""
+        items = [grant.covers for grant in policies.Granted(policy, caller, None, None).grants(kind)]
+        if not items or self.chance(0.25):
             return self.random.choice(words)
         filled = self.random.choice(items).replace("**", self.random.choice(["1", "x/1", ""]))
         return filled.replace("*", self.random.choice(["x", "", "get_1", "invoices"]))
 
-    def call(self, policy):
+    def tool_call(self, policy, caller):
+        tool = self.name(policy, caller, "tools", words.TOOLS)
+        params = Obj(name=tool)
+        arguments = self.features.arguments(policy, caller, tool) if self.chance(0.75) else self.value(3)
+        if arguments is not None:
+            params.set("arguments", arguments)
+        return "tools/call", params
+
+    def call(self, policy, caller):
         """A method and its parameters, as an official client would send them."""
-        tool = lambda: self.name(policy, "tools", words.TOOLS)
-        uri = lambda: self.name(policy, "resources", words.URIS)
-        prompt = lambda: self.name(policy, "prompts", words.TOOLS)
-        kind = self.random.choices(range(9), [40, 8, 10, 7, 8, 10, 9, 4, 4])[0]
+        uri = lambda: self.name(policy, caller, "resources", words.URIS)
+        prompt = lambda: self.name(policy, caller, "prompts", words.TOOLS)
+        kind = self.random.choices(range(9), [45, 8, 10, 6, 6, 9, 8, 4, 4])[0]
         if kind == 0:
-            return "tools/call", Obj(name=tool(), arguments=self.value(3))
+            return self.tool_call(policy, caller)
         if kind == 1:
             return "prompts/get", Obj(name=prompt(), arguments=Obj(x="1"))
         if kind == 2:
@@ -128,8 +149,8 @@ class Generator:
             return Obj(*[(key, self.value(depth - 1)) for key in keys])
         return [0, 1e-3, 'text \u2028"\\/\x7f', None, True, 2**70, [1, "x"]][choice]
 
-    def message(self, policy):
-        method, params = self.call(policy)
+    def message(self, policy, caller):
+        method, params = self.call(policy, caller)
         if self.chance(0.03):
             answer = ("result", Obj(content=[])) if self.chance(0.5) else ("error", Obj(code=-1, message="no"))
             return Obj(("jsonrpc", "2.0"), ("id", 1), answer)
@@ -175,32 +196,41 @@ class Generator:
             (":authority", self.random.choice(["mcp.test"] * 8 + ["MCP.test:8080"])),
             ("content-type", self.random.choice(["application/json"] * 4 + ["Application/JSON; charset=utf-8"])),
         ]
-        message = self.message(policy)
+        caller = self.caller(policy)
+        message = self.message(policy, caller)
+        params = message.get("params") or Obj()
+        claims, metadata, headers = self.features.tokens(policy, caller, params.get("name") or "get_invoice")
+        head += headers
         if self.chance(0.35):
             head += self.mirrored(message)
         breaks = self.random.choices([0, 1, 2], [57, 38, 5])[0]
-        for kind in self.random.choices(["tree", "text", "head"], [45, 25, 30], k=breaks):
+        for kind in self.random.choices(["tree", "text", "head", "arguments"], [30, 20, 25, 25], k=breaks):
             if kind == "tree":
                 breaking.tree(self.random, message)
+            elif kind == "arguments" and isinstance(params.get("arguments"), Obj) and params.get("arguments"):
+                self.features.break_arguments(params.get("arguments"))
         body = write(self.random, message).encode("utf-8", "surrogatepass")
         if self.chance(0.04):
             head[0] = (":method", self.random.choice(["GET", "DELETE", "OPTIONS", "HEAD", "GET"]))
             head[1] = (":path", self.random.choice(["/mcp", "/healthz"]))
             head = [line for line in head if not line[0].startswith(("mcp-m", "mcp-n", "content"))]
             body = None
+        elif self.chance(0.003):
+            head[0] = (":method", self.random.choice(["GET", "DELETE"]))
         elif breaks and kind == "text":
             body = breaking.text(self.random, body)
         if breaks and kind == "head":
             head, body = breaking.head(self.random, head, body)
         encoded = None if body is None else base64.b64encode(body).decode()
-        return {"caller": self.caller(policy), "head": head, "body": encoded}
+        now = self.random.choice(MOMENTS)
+        return {"caller": caller, "now": now, "claims": claims, "metadata": metadata, "head": head, "body": encoded}
 
 
 def cases(seed, count):
     """Each case with its policy; some in a row share one."""
     generator = Generator(seed)
     for index in range(count):
-        if index % 50 == 0:
+        if index % 20 == 0:
             policy = generator.policy()
         yield {"policy": policy} | generator.case(policy)
 

@@ -1,8 +1,9 @@
 """An independent oracle: what the filter must do with a request, from the documents and not from its source.
 
-Reads cases as JSON lines, `{"policy": …, "caller": …, "head": [[name, value], …], "body": base64 or null}`, and
-writes for each `{"allow": …, "answers": {reason: [HTTP status, JSON-RPC code, id]}}`. An allow has one reason and no
-answer. `body: null` is a request that ends at its head.
+Reads cases as JSON lines, `{"policy": …, "caller": …, "now": milliseconds or null, "claims": {metadata key: text},
+"head": [[name, value], …], "body": base64 or null}`, and writes for each `{"verdict": …, "answers": {reason: [HTTP
+status, JSON-RPC code, id]}, "candidate": …}`. What goes on to the server has no answer. `body: null` is a request
+that ends at its head. The candidate's verdict and reasons are given where its verdict is another.
 
 The order of the rules is that of what is known when: who asks, the head, the whole body.
 """
@@ -12,13 +13,25 @@ import json
 import re
 import sys
 
+import patterns
 import policy as policies
 import reading
+from tokens import Tokens
 
 INVALID, PARSE, MISMATCH = (400, -32600), (400, -32700), (400, -32020)
 ANSWERS = {
     **dict.fromkeys(
         ["spiffe_id_malformed", "trust_domain_not_allowed", "caller_unknown", "caller_without_grants", "outside_scope"],
+        (403, 403),
+    ),
+    **dict.fromkeys(
+        [
+            "token_required",
+            "token_unreadable",
+            "token_issuer_not_allowed",
+            "token_claim_not_met",
+            "token_claim_missing",
+        ],
         (403, 403),
     ),
     **dict.fromkeys(["json_malformed", "json_too_deep"], PARSE),
@@ -28,13 +41,18 @@ ANSWERS = {
     "verb_not_allowed": (405, -32600),
 }
 ALLOWED = {"granted", "caller_granted", "exempt_path"}
-UNKNOWN = {
-    "tool_denied": -32602,
-    "tool_not_granted": -32602,
-    "prompt_not_granted": -32602,
-    "resource_not_granted": -32602,
-    "tasks_not_granted": -32601,
-    "method_not_granted": -32601,
+# Answered in the form that the policy chooses.
+DENIED = {
+    "tool_denied",
+    "tool_not_granted",
+    "arguments_not_granted",
+    "argument_key_ambiguous",
+    "token_tool_not_granted",
+    "prompt_not_granted",
+    "resource_not_granted",
+    "tasks_not_granted",
+    "method_not_granted",
+    "grant_expired",
 }
 
 # The longest method, name (in its base64) and version; a version is a date.
@@ -55,44 +73,112 @@ JUDGED = {
 
 
 def judge(case):
-    policy, target = case["policy"], ""
-    head = {}
-    for name, value in case["head"]:
-        head.setdefault(name.lower(), []).append(value)
-    body = None if case["body"] is None else base64.b64decode(case["body"])
-    verb, target = head[":method"][0], head[":path"][0]
-    if exempt(policy, head, verb, target, body):
-        return allow("exempt_path")
-    granted = policies.Granted(policy, case["caller"])
-    if reason := nobody(policy, case["caller"], granted):
-        return deny({reason})
-    if reasons := head_rules(policy, head, verb, target, body):
-        return deny(reasons)
-    if verb != "POST":
-        return allow("caller_granted")
-    if reasons := announced(policy, head, granted):
-        return deny(reasons, denied=lambda reason: refusal(policy, reason, target, None))
-    return judge_body(policy, head, target, body, granted)
+    policy = case["policy"]
+    outcome = Judge(case).outcome()
+    if outcome["verdict"] == "deny" and policy.get("enforcement") == "observe":
+        outcome["answers"] = dict.fromkeys(outcome["answers"])
+    return outcome
 
 
-def allow(reason):
-    return {"allow": True, "answers": {reason: None}}
+class Judge:
+    """One request under one policy, and under its candidate."""
+
+    def __init__(self, case):
+        self.policy, self.caller = case["policy"], case["caller"]
+        self.head = {}
+        for name, value in case["head"]:
+            self.head.setdefault(name.lower(), []).append(value)
+        self.body = None if case["body"] is None else base64.b64decode(case["body"])
+        self.verb, self.target = self.head[":method"][0], self.head[":path"][0]
+        tokens = Tokens(case, self.head)
+        granted = lambda rules: policies.Granted(rules, self.caller, case["now"], tokens)
+        self.granted = granted(self.policy)
+        self.candidate = granted(self.policy["candidate"]) if "candidate" in self.policy else None
+
+    def outcome(self):
+        policy, head = self.policy, self.head
+        if exempt(policy, head, self.verb, self.target, self.body):
+            return allow("exempt_path")
+        refused, told = self.decide(("any", None))
+        if refused:
+            return deny({reason for reason, _ in refused}, candidate=told)
+        if reasons := head_rules(policy, head, self.verb, self.target, self.body):
+            return deny(reasons)
+        if self.verb != "POST":
+            return allow("caller_granted", told)
+        if asked := announced(policy, head):
+            refused, told = self.decide(asked)
+            if refused:
+                return self.refuse(refused, None, told)
+        return self.judge_body()
+
+    def decide(self, asked):
+        """Why the policy refuses, and what the candidate would do if that is something else."""
+        refused = self.refusals(self.granted, asked)
+        if self.candidate is None:
+            return refused, None
+        others = self.refusals(self.candidate, asked)
+        if bool(others) == bool(refused):
+            return refused, None
+        reasons = {reason for reason, _ in others} or {reason for reason, _ in policies.decide(self.candidate, asked)}
+        return refused, ["deny" if others else "allow", sorted(reasons)]
+
+    def refusals(self, granted, asked):
+        domains = self.policy.get("identity", {}).get("trust_domains")
+        refusals = {(reason, None) for reason in policies.admit(domains, self.caller, granted)}
+        return refusals or {pair for pair in policies.decide(granted, asked) if pair[0] not in ALLOWED}
+
+    def refuse(self, refused, request_id, candidate):
+        answers = {}
+        for reason, kind in sorted(refused, key=str):
+            # Where two kinds of things are refused for one reason, the first decides; both are right.
+            answers.setdefault(reason, self.answer(reason, kind, request_id))
+        return {"verdict": "deny", "answers": answers, "candidate": candidate}
+
+    def answer(self, reason, kind, request_id):
+        """A readable request that is not granted: 403 where no waiting client would see the reply's id."""
+        if reason not in DENIED:
+            return [*ANSWERS.get(reason, INVALID), None]
+        legacy = re.search(r"[?&](session_id|sessionId)(=|&|$)", self.target)
+        status = 403 if legacy or request_id is None else self.policy.get("denied_status", 200)
+        unknown = -32602 if kind in ("tool", "prompt", "resource") else -32601
+        return [status, 403 if self.policy.get("disclose", True) else unknown, request_id]
+
+    def judge_body(self):
+        policy, body = self.policy, self.body
+        if len(body) > limit(policy, "max_body_bytes", 1 << 20):
+            return deny({"body_too_large"})
+        if not body:
+            return deny({"body_missing"})
+        if reasons := length_rule(self.head, len(body)):
+            return deny(reasons)
+        message, reasons = reading.message(body, limit(policy, "max_depth", 64))
+        if reasons:
+            return deny(reasons)
+        method = message.get("method")
+        params = message.get("params", reading.Pairs())
+        asked = ("any", None) if method is None else policies.target(method, params)
+        # A notification has nothing to name: it is known, or an extra method.
+        if message.has("method") and not message.has("id") and method not in policies.ANY_GRANT:
+            asked = ("method", method)
+        reasons = reading.mirrors(self.head, message) | ({asked} if isinstance(asked, str) else set())
+        if reasons:
+            return deny(reasons)
+        refused, told = self.decide(asked)
+        if not refused:
+            return allow(min(reason for reason, _ in policies.decide(self.granted, asked)), told)
+        request_id = message.get("id") if message.has("method") else None
+        shown = int(request_id) if isinstance(request_id, reading.Number) else request_id
+        return self.refuse(refused, shown, told)
 
 
-def deny(reasons, denied=None):
-    def answer(reason):
-        if reason in UNKNOWN:
-            return denied(reason)
-        return [*ANSWERS.get(reason, INVALID), None]
-
-    return {"allow": False, "answers": {reason: answer(reason) for reason in sorted(reasons)}}
+def allow(reason, candidate=None):
+    return {"verdict": "allow", "answers": {reason: None}, "candidate": candidate}
 
 
-def refusal(policy, reason, target, request_id):
-    """A readable request that is not granted: 403 where no waiting client would see the reply's id."""
-    legacy = re.search(r"[?&](session_id|sessionId)(=|&|$)", target)
-    status = 403 if legacy or request_id is None else policy.get("denied_status", 200)
-    return [status, 403 if policy.get("disclose", True) else UNKNOWN[reason], request_id]
+def deny(reasons, candidate=None):
+    answers = {reason: [*ANSWERS.get(reason, INVALID), None] for reason in sorted(reasons)}
+    return {"verdict": "deny", "answers": answers, "candidate": candidate}
 
 
 def exempt(policy, head, verb, target, body):
@@ -100,17 +186,6 @@ def exempt(policy, head, verb, target, body):
     plain = verb in ("GET", "HEAD") and body is None and not speaks_mcp and not head.keys() & PATH_OVERRIDES
     sound = not common_rules(head) and not length_rule(head, 0)
     return plain and sound and target in policy.get("exempt_paths", [])
-
-
-def nobody(policy, caller, granted):
-    domains = policy.get("identity", {}).get("trust_domains")
-    if not policies.spiffe_id(caller):
-        return "spiffe_id_malformed"
-    if domains is not None and caller.split("/")[2] not in domains:
-        return "trust_domain_not_allowed"
-    if not granted.known:
-        return "caller_unknown"
-    return None if granted.anything() else "caller_without_grants"
 
 
 def common_rules(head):
@@ -179,45 +254,19 @@ def in_scope(policy, head, target):
         return False
     prefixes = [prefix.rstrip("/") for prefix in scope["path_prefixes"]]
     within = any(path == prefix or path.startswith(prefix + "/") for prefix in prefixes)
-    return within and "//" not in path and not policies.ambiguous(path)
+    return within and "//" not in path and not patterns.ambiguous(path)
 
 
-def announced(policy, head, granted):
-    """An early refusal, by both mirrored headers of a head that would not wait."""
+def announced(policy, head):
+    """What both mirrored headers of a head that would not wait announce, if that may be refused early."""
     if policy.get("hold", "body") != "body" or not policy.get("disclose", True):
-        return set()
+        return None
     method, name = (head.get(key, [None])[0] for key in ("mcp-method", "mcp-name"))
     if method not in reading.NAMED_BY or name is None or reading.unsealed(name) is None:
-        return set()
-    kinds = {"tools/call": "tool", "prompts/get": "prompt", "resources/read": "resource"}
-    return policies.decide(granted, (kinds.get(method, "task"), reading.unsealed(name))) - ALLOWED
-
-
-def judge_body(policy, head, target, body, granted):
-    if len(body) > limit(policy, "max_body_bytes", 1 << 20):
-        return deny({"body_too_large"})
-    if not body:
-        return deny({"body_missing"})
-    if reasons := length_rule(head, len(body)):
-        return deny(reasons)
-    message, reasons = reading.message(body, limit(policy, "max_depth", 64))
-    if reasons:
-        return deny(reasons)
-    method = message.get("method")
-    params = message.get("params", reading.Pairs())
-    asked = ("any", None) if method is None else policies.target(method, params)
-    # A notification has nothing to name: it is known, or an extra method.
-    if message.has("method") and not message.has("id") and method not in policies.ANY_GRANT:
-        asked = ("method", method)
-    reasons = reading.mirrors(head, message) | ({asked} if isinstance(asked, str) else set())
-    if reasons:
-        return deny(reasons)
-    reasons = policies.decide(granted, asked)
-    if reasons <= ALLOWED:
-        return allow(min(reasons))
-    request_id = message.get("id") if message.has("method") else None
-    shown = int(request_id) if isinstance(request_id, reading.Number) else request_id
-    return deny(reasons, denied=lambda reason: refusal(policy, reason, target, shown))
+        return None
+    kind = {"tools/call": "tool", "prompts/get": "prompt", "resources/read": "resource"}.get(method, "task")
+    plain = reading.unsealed(name)
+    return kind, (plain, policies.UNREAD) if kind == "tool" else plain
 
 
 if __name__ == "__main__":

@@ -1,7 +1,12 @@
-"""What a policy grants, by sections 3 and 3.1 of the design and docs/configuration.md; globs are regular expressions."""
+"""What a policy grants, by sections 3, 3.1 and 3.3 of the design and docs/configuration.md."""
 
-import re
+import calendar
+import time
+from fractions import Fraction
 
+import conditions
+import patterns
+import tokens as token_rules
 from reading import Pairs, text
 
 ANY_GRANT = {
@@ -23,86 +28,120 @@ RESOURCE = {"resources/read", "resources/subscribe", "resources/unsubscribe"}
 TASK = {"tasks/get", "tasks/result", "tasks/update", "tasks/cancel"}
 
 
-def expression(pattern, star, double):
-    parts = re.split(r"(\*+)", pattern)
-    return "".join((double if len(part) > 1 else star) if part.startswith("*") else re.escape(part) for part in parts)
+# The call was announced by its headers; its arguments have not come.
+UNREAD = object()
 
 
-def glob(pattern, name):
-    return re.fullmatch(expression(pattern, ".*", ".*"), name, re.S) is not None
+def moment(written):
+    """A time in UTC, in milliseconds since the epoch."""
+    whole, _, fraction = written.rstrip("Z").partition(".")
+    seconds = calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S"))
+    return 1000 * (seconds + (Fraction(int(fraction), 10 ** len(fraction)) if fraction else 0))
 
 
-def ambiguous(uri):
-    """Whether servers may read a URI as another one. A query ends a path, so `?` and `#` end a segment too."""
-    return bool(
-        re.search(r"(^|[/?#])\.\.?($|[/?#;])", uri)
-        or re.search(r"%(2e|2f|5c|25|00)", uri, re.I)
-        or re.search("[\\\\\x00-\x1f\x7f-\x9f]", uri)
-    )
+class Grant:
+    """One item of one entry: what it covers, until when, and on which conditions."""
 
+    def __init__(self, item, entry, covers, arguments):
+        ends = [place["expires"] for place in (item, entry) if "expires" in place]
+        self.end = min(map(moment, ends)) if ends else None
+        self.covers = covers
+        self.arguments = arguments
 
-def uri(pattern, name):
-    if "*" not in pattern:
-        return pattern == name
-    scheme, host, rest = re.fullmatch(r"(?s:(?:(.*?://)([^/?#]*))?(.*))", pattern).groups(default="")
-    form = "[^/?#]*", "[^?#]*"
-    whole = expression(scheme, *form) + expression(host, "[^/?#@:]*", "-") + expression(rest, *form)
-    return not ambiguous(name) and re.fullmatch(whole, name, re.S) is not None
-
-
-def caller(pattern, name):
-    """`**` can only be the whole last segment: one segment or more."""
-    return re.fullmatch(expression(pattern, "[^/]*", ".+"), name) is not None
-
-
-def spiffe_id(name):
-    """SPIFFE-ID, section 2; nothing is normalised."""
-    good = re.fullmatch(r"spiffe://[a-z0-9._-]{1,255}(/[A-Za-z0-9._-]+)+", name)
-    return good is not None and len(name) <= 2048 and not re.search(r"/\.\.?(/|\Z)", name)
+    def ended(self, now):
+        return self.end is not None and (now is None or now >= self.end)
 
 
 class Granted:
     """All that the entries for one caller say together."""
 
-    def __init__(self, policy, name):
-        self.known = False
-        self.lists = {key: [] for key in ("tools", "deny_tools", "prompts", "resources", "extra_methods")}
-        self.tasks = set()
-        for pattern, entry in policy.get("callers", {}).items():
-            if not caller(pattern, name):
-                continue
-            self.known = True
-            entry = {"tools": entry} if isinstance(entry, list) else entry
-            for key, items in self.lists.items():
-                items += [item["name"] if isinstance(item, dict) else item for item in entry.get(key, [])]
-            self.tasks.add(entry.get("tasks", False))
+    def __init__(self, rules, name, now, tokens):
+        self.name, self.now, self.tokens = name, now, tokens
+        self.tool_sets, caller_sets = rules.get("tool_sets", {}), rules.get("caller_sets", {})
+        self.entries = []
+        for key, entry in rules.get("callers", {}).items():
+            whom = caller_sets[key[4:]] if key.startswith("set:") else [key]
+            if any(patterns.caller(pattern, name) for pattern in whom):
+                self.entries.append({"tools": entry} if isinstance(entry, list) else entry)
+        self.known = bool(self.entries)
+        denied = [item for entry in self.entries for item in entry.get("deny_tools", [])]
+        self.denied = [tool for item in denied for tool in self.tools(item)]
+        self.bindings = [entry["token"] for entry in self.entries if "token" in entry]
+
+    def tools(self, item):
+        item = {"name": item} if isinstance(item, str) else item
+        return self.tool_sets[item["set"]] if "set" in item else [item["name"]]
+
+    def grants(self, kind):
+        """All grants of one kind, ended or not."""
+        for entry in self.entries:
+            if kind == "tools":
+                for item in entry.get("tools", []):
+                    own = {} if isinstance(item, str) else item
+                    for tool in self.tools(item):
+                        yield Grant(own, entry, tool, own.get("arguments", {}))
+            elif kind == "tasks":
+                forms = {True: [True], "list": [True, "list"]}
+                yield from (Grant({}, entry, form, {}) for form in forms.get(entry.get("tasks", False), []))
+            else:
+                yield from (Grant({}, entry, item, {}) for item in entry.get(kind, []))
 
     def anything(self):
-        grants = (items for key, items in self.lists.items() if key != "deny_tools")
-        return any(grants) or bool(self.tasks - {False})
+        kinds = ("tools", "prompts", "resources", "tasks", "extra_methods")
+        return any(not grant.ended(self.now) for kind in kinds for grant in self.grants(kind))
 
-    def tool(self, name):
-        if any(glob(item, name) for item in self.lists["deny_tools"]):
-            return "tool_denied"
-        return "granted" if any(glob(item, name) for item in self.lists["tools"]) else "tool_not_granted"
+    def token_refusals(self):
+        """Why the tokens that the entries bind do not admit this caller, whatever it asks for."""
+        refusals = set()
+        for binding in self.bindings:
+            refusals |= token_rules.admit(binding, self.tokens.claims(binding), self.name)
+        return refusals
+
+    def tool(self, name, arguments):
+        if any(patterns.glob(item, name) for item in self.denied):
+            return {"tool_denied"}
+        missed = set()
+        for grant in self.grants("tools"):
+            if not patterns.glob(grant.covers, name):
+                continue
+            said = set() if arguments is UNREAD else conditions.judge(grant.arguments, arguments, self.name)
+            why = {{"fails": "arguments_not_granted", "ambiguous": "argument_key_ambiguous"}[word] for word in said}
+            why |= {"grant_expired"} if grant.ended(self.now) else set()
+            if not why:
+                return self.tool_of_token(name)
+            missed |= why
+        return missed or {"tool_not_granted"}
+
+    def tool_of_token(self, name):
+        covered = all(token_rules.covers(binding, self.tokens.claims(binding), name) for binding in self.bindings)
+        return {"granted"} if covered else {"token_tool_not_granted"}
+
+    def named(self, kind, covers, otherwise):
+        """Of what stands in a list and has no conditions."""
+        found = [grant for grant in self.grants(kind) if covers(grant.covers)]
+        if any(not grant.ended(self.now) for grant in found):
+            return {"granted"}
+        return {"grant_expired" if found else otherwise}
 
     def prompt(self, name):
-        return "granted" if any(glob(item, name) for item in self.lists["prompts"]) else "prompt_not_granted"
+        return self.named("prompts", lambda item: patterns.glob(item, name), "prompt_not_granted")
 
     def resource(self, name):
-        return "granted" if any(uri(item, name) for item in self.lists["resources"]) else "resource_not_granted"
+        return self.named("resources", lambda item: patterns.uri(item, name), "resource_not_granted")
 
-    def task(self, *enough):
-        return "granted" if self.tasks & set(enough) else "tasks_not_granted"
-
-    def listen(self, uris, task_ids):
-        refused = {self.resource(item) for item in uris} | ({self.task(True, "list")} if task_ids else set())
-        refused.discard("granted")
-        # Granted piece by piece: no one grant decides, unless it is the one of tasks.
-        return refused or {"granted" if task_ids else "caller_granted"}
+    def task(self, wanted):
+        return self.named("tasks", lambda item: item == wanted and type(item) is type(wanted), "tasks_not_granted")
 
     def method(self, name):
-        return "granted" if name in self.lists["extra_methods"] else "method_not_granted"
+        return self.named("extra_methods", lambda item: item == name, "method_not_granted")
+
+    def listen(self, uris, task_ids):
+        """The reasons, each with what is not granted."""
+        refused = {(reason, "resource") for item in uris for reason in self.resource(item)}
+        refused |= {(reason, "task") for reason in self.task(True)} if task_ids else set()
+        refused = {pair for pair in refused if pair[0] != "granted"}
+        # Granted piece by piece: no one grant decides, unless it is the one of tasks.
+        return refused or {("granted" if task_ids else "caller_granted", "any")}
 
 
 def usable(name):
@@ -119,7 +158,12 @@ def target(method, params):
         kind = {"tools/call": "tool", "prompts/get": "prompt"}.get(method) or (
             "task" if key == "taskId" else "resource"
         )
-        return (kind, params.get(key)) if usable(params.get(key)) else "target_invalid"
+        if not usable(params.get(key)):
+            return "target_invalid"
+        if kind != "tool":
+            return (kind, params.get(key))
+        arguments = params.get("arguments") if params.has("arguments") else conditions.MISSING
+        return (kind, (params.get(key), arguments))
     if method == "completion/complete":
         ref = params.get("ref")
         forms = {"ref/prompt": ("prompt", "name", "uri"), "ref/resource": ("resource", "uri", "name")}
@@ -143,17 +187,30 @@ def listened(notifications):
 
 
 def decide(granted, asked):
-    """The reasons, of which one is named; a good one stands alone."""
+    """The reasons, of which one is named, each with the kind of thing that it is said of; a good one stands alone."""
     kind, name = asked
+    if refusals := granted.token_refusals():
+        return {(reason, kind) for reason in refusals}
     if kind == "listen":
         return granted.listen(*name)
     decided = {
-        "any": lambda: "caller_granted",
-        "tool": lambda: granted.tool(name),
+        "any": lambda: {"caller_granted"},
+        "tool": lambda: granted.tool(*name),
         "prompt": lambda: granted.prompt(name),
         "resource": lambda: granted.resource(name),
-        "task": lambda: granted.task(True, "list"),
+        "task": lambda: granted.task(True),
         "task list": lambda: granted.task("list"),
         "method": lambda: granted.method(name),
     }
-    return {decided[kind]()}
+    return {(reason, kind) for reason in decided[kind]()}
+
+
+def admit(trusted, name, granted):
+    """Why a caller may not ask anything; nothing if it may."""
+    if not patterns.spiffe_id(name):
+        return {"spiffe_id_malformed"}
+    if trusted is not None and name.split("/")[2] not in trusted:
+        return {"trust_domain_not_allowed"}
+    if not granted.known:
+        return {"caller_unknown"}
+    return granted.token_refusals() if granted.anything() else {"caller_without_grants"}

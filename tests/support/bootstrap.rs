@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::jwt::JwtAuthn;
 use super::listener::{Filter, Hold, Listener, Policy, Tls, Transport, Validator};
 use super::pki::{Ca, Leaf};
 
@@ -14,7 +15,7 @@ const CONNECTION_BUFFER_LIMIT: u32 = 1024 * 1024 + 64 * 1024;
 
 /// The most that Envoy buffers of a request. A filter hears of bytes only after they are buffered: what is allowed
 /// and what may come at once have to fit together, or Envoy's own 413 may be quicker than the filter's.
-const REQUEST_BUFFER_LIMIT: u32 = 2 * CONNECTION_BUFFER_LIMIT;
+pub const REQUEST_BUFFER_LIMIT: u32 = 2 * CONNECTION_BUFFER_LIMIT;
 
 /// The trust domain of the certificates that the tests treat as good.
 pub const TRUST_DOMAIN: &str = "cluster.local";
@@ -28,7 +29,8 @@ pub const NAMESPACE: &str = "tools";
 /// The file beside the access log that holds every audit record.
 pub const RECORDS_FILE: &str = "records.log";
 
-const API: &str = "type.googleapis.com/envoy.extensions";
+/// What the type names of Envoy's extensions begin with.
+pub(super) const API: &str = "type.googleapis.com/envoy.extensions";
 
 /// Everything that one Envoy process is started with.
 pub struct Setup {
@@ -148,15 +150,16 @@ impl Setup {
                 "set_current_client_cert_details": { "uri": true },
                 "upgrade_configs": [{ "upgrade_type": "websocket" }],
                 "access_log": [access_log_config(access_log), record_log(access_log)],
-                "http_filters": self.http_filters(listener.filter.as_ref()),
+                "http_filters": self.http_filters(listener),
                 "route_config": route_config(),
             },
         })
     }
 
-    fn http_filters(&self, filter: Option<&Filter>) -> Vec<Value> {
+    fn http_filters(&self, listener: &Listener) -> Vec<Value> {
         let mut filters = Vec::new();
-        if let Some(filter) = filter {
+        filters.extend(listener.tokens.as_ref().map(JwtAuthn::to_json));
+        if let Some(filter) = &listener.filter {
             filters.push(self.wasm_filter(filter));
             if filter.hold == Hold::BodyWithBuffer {
                 filters.push(buffer_filter());

@@ -26,6 +26,26 @@ pub struct CaseFile {
     pub cases: Vec<Case>,
 }
 
+impl CaseFile {
+    /// The key of the dynamic metadata under which the policy looks for claims; none if it asks for no token.
+    #[must_use]
+    pub fn metadata_key(&self) -> Option<&str> {
+        metadata_key(&self.policy)
+    }
+}
+
+/// The first that is found, which is the only one in a file.
+fn metadata_key(policy: &Value) -> Option<&str> {
+    match policy {
+        Value::Object(members) => members.iter().find_map(|(key, member)| match key.as_str() {
+            "token" => Some(member["metadata_key"].as_str().unwrap_or("payload")),
+            _ => metadata_key(member),
+        }),
+        Value::Array(items) => items.iter().find_map(metadata_key),
+        _ => None,
+    }
+}
+
 /// One request and what is to become of it.
 #[derive(Clone, Debug)]
 pub struct Case {
@@ -33,6 +53,8 @@ pub struct Case {
     pub name: String,
     /// Who asks.
     pub peer: Peer,
+    /// The claims of the verified token that comes with the request.
+    pub claims: Option<Value>,
     /// What is asked.
     pub request: Request,
     /// What is to come of it.
@@ -148,11 +170,12 @@ pub fn read(name: String, value: &Value) -> Result<CaseFile, CaseError> {
 
 fn read_case(value: &Value) -> Result<Case, CaseError> {
     let place = value["name"].as_str().unwrap_or("a case without a name");
-    let known = ["name", "about", "peer", "request", "expect", "only"];
+    let known = ["name", "about", "peer", "claims", "request", "expect", "only"];
     let case = Fields::of(value, place, &known)?;
     Ok(Case {
         name: case.text("name")?,
         peer: read_peer(case.required("peer")?, place)?,
+        claims: case.optional("claims").cloned(),
         request: read_request(case.required("request")?, place)?,
         expect: Expectation::read(case.required("expect")?, place)?,
         only: case.texts("only")?,

@@ -6,7 +6,7 @@ use super::cases::CaseError;
 use super::fields::Fields;
 
 /// The keys of an audit record, in the order in which every record has them.
-pub const AUDIT_KEYS: [&str; 25] = [
+pub const AUDIT_KEYS: [&str; 26] = [
     "schema",
     "time",
     "server",
@@ -26,6 +26,7 @@ pub const AUDIT_KEYS: [&str; 25] = [
     "policy",
     "enforcement",
     "candidate",
+    "candidate_reason",
     "request_id",
     "trace_id",
     "rpc_id",

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::jwt::JwtAuthn;
+
 /// One listener.
 #[derive(Clone)]
 pub struct Listener {
@@ -9,6 +11,8 @@ pub struct Listener {
     pub name: String,
     /// TLS or not.
     pub transport: Transport,
+    /// Who checks tokens before the filter; `None` leaves them alone.
+    pub tokens: Option<JwtAuthn>,
     /// The filter; `None` lets everything through, as a control.
     pub filter: Option<Filter>,
     /// Whether `x-forwarded-client-cert` is kept and added to (`APPEND_FORWARD`).
@@ -19,19 +23,26 @@ impl Listener {
     /// A listener behind the filter.
     #[must_use]
     pub fn new(name: impl Into<String>, transport: Transport, filter: Filter) -> Self {
-        Self { name: name.into(), transport, filter: Some(filter), forwards_client_cert: false }
+        Self { name: name.into(), transport, tokens: None, filter: Some(filter), forwards_client_cert: false }
     }
 
     /// A listener without the filter.
     #[must_use]
     pub fn unguarded(name: impl Into<String>, transport: Transport) -> Self {
-        Self { name: name.into(), transport, filter: None, forwards_client_cert: false }
+        Self { name: name.into(), transport, tokens: None, filter: None, forwards_client_cert: false }
     }
 
     /// The same, forwarding what the caller claims in `x-forwarded-client-cert`.
     #[must_use]
     pub fn forwarding_client_cert(mut self) -> Self {
         self.forwards_client_cert = true;
+        self
+    }
+
+    /// The same, with tokens checked before the filter.
+    #[must_use]
+    pub fn checking_tokens(mut self, tokens: JwtAuthn) -> Self {
+        self.tokens = Some(tokens);
         self
     }
 }

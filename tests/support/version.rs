@@ -11,11 +11,12 @@ use super::cases::PeerCertificate;
 use super::launcher;
 
 /// What newer versions of Envoy do, and since when; measured in builds from `PyPI`.
-const SINCE: [(Ability, Version); 4] = [
+const SINCE: [(Ability, Version); 5] = [
     (Ability::ShowsCertificate, Version(1, 38, 0)),
     (Ability::TellsValidation, Version(1, 39, 0)),
     (Ability::HoldsToRouteLimit, Version(1, 39, 0)),
     (Ability::KnowsQuery, Version(1, 40, 0)),
+    (Ability::StripsPayloadHeader, Version(1, 40, 0)),
 ];
 
 /// Something that not every Envoy does, as far as a caller or an operator notices.
@@ -23,6 +24,9 @@ const SINCE: [(Ability, Version); 4] = [
 pub enum Ability {
     /// `connection.peer_certificate` is there, and all URI SANs in it. Before, the first of them is all that is seen.
     ShowsCertificate,
+    /// `jwt_authn` takes a payload header of the client's own out of every request. Before, it survives where no rule
+    /// asks for a token, and the filter takes no policy that reads one.
+    StripsPayloadHeader,
     /// `connection.peer_certificate_valid` is there. Before, a certificate that was presented counts as it is.
     TellsValidation,
     /// A route's `request_body_buffer_limit` counts. Before, the connection's limit bounds the request, too, and

@@ -1,0 +1,125 @@
+//! What differs between two accesses, and between the tokens that two policies ask for.
+
+use std::collections::BTreeMap;
+
+use super::access::{Access, callers};
+use super::line::{Line, Sign};
+use super::terms::Terms;
+use super::words;
+use crate::config::Rules;
+use crate::language::{Language, Names, Relation, TooComplex, Universe};
+use crate::policy::token_text;
+
+/// The lines that tell what differs in one kind of grants.
+pub(super) fn lines_of<U: Universe>(
+    kind: &'static str,
+    old: &Access<U>,
+    new: &Access<U>,
+) -> Result<Vec<Line>, TooComplex> {
+    let mut lines = Vec::new();
+    for (terms, granted) in &new.by_terms {
+        let gained = granted.subtract(&old.any)?;
+        lines.extend(tell(kind, &gained, Sign::Gained, None, Some(terms))?);
+    }
+    for (terms, granted) in &old.by_terms {
+        let lost = granted.subtract(&new.any)?;
+        lines.extend(tell(kind, &lost, Sign::Lost, Some(terms), None)?);
+    }
+    lines.extend(changed(kind, old, new)?);
+    Ok(lines)
+}
+
+/// What is granted before and after, but on other terms.
+fn changed<U: Universe>(kind: &'static str, old: &Access<U>, new: &Access<U>) -> Result<Vec<Line>, TooComplex> {
+    let mut went = only(old, new)?;
+    let mut came = only(new, old)?;
+    let mut lines = Vec::new();
+    for (was, gone) in &mut went {
+        let before = gone.clone();
+        for (is, come) in &mut came {
+            let both = before.intersect(come)?;
+            lines.extend(tell(kind, &both, Sign::Changed, Some(was), Some(is))?);
+            *gone = gone.subtract(&both)?;
+        }
+        lines.extend(tell(kind, gone, Sign::Changed, Some(was), None)?);
+    }
+    for (is, come) in &came {
+        let mut alone = come.clone();
+        for gone in only(old, new)?.values() {
+            alone = alone.subtract(gone)?;
+        }
+        lines.extend(tell(kind, &alone, Sign::Changed, None, Some(is))?);
+    }
+    Ok(lines)
+}
+
+/// What the first grants on terms that the second does not, though it grants it too.
+fn only<U: Universe>(first: &Access<U>, second: &Access<U>) -> Result<BTreeMap<Terms, Relation<U>>, TooComplex> {
+    let mut only = BTreeMap::new();
+    for (terms, granted) in &first.by_terms {
+        let left = match second.by_terms.get(terms) {
+            Some(same) => granted.subtract(same)?,
+            None => granted.clone(),
+        };
+        let left = left.intersect(&second.any)?;
+        if !left.is_empty() {
+            only.insert(terms.clone(), left);
+        }
+    }
+    Ok(only)
+}
+
+fn tell<U: Universe>(
+    kind: &'static str,
+    relation: &Relation<U>,
+    sign: Sign,
+    was: Option<&Terms>,
+    is: Option<&Terms>,
+) -> Result<Vec<Line>, TooComplex> {
+    let widens = match (was, is) {
+        (Some(was), Some(is)) => !is.is_within(was),
+        (None, Some(_)) => true,
+        (_, None) => false,
+    };
+    let lines = relation.rows()?.into_iter().map(|row| {
+        let example = row.callers.witness().zip(row.items.witness());
+        let terms = |terms: Option<&Terms>| terms.map(Terms::words);
+        Line {
+            sign,
+            kind,
+            callers: words(&row.callers),
+            items: words(&row.items),
+            was: terms(was),
+            is: terms(is),
+            example: example.map(|(caller, item)| (caller.to_owned(), item.to_owned())),
+            widens,
+        }
+    });
+    Ok(lines.collect())
+}
+
+/// The tokens that callers are asked for: one that is no longer asked lets them do more.
+pub(super) fn tokens(old: &Rules, new: &Rules) -> Result<Vec<Line>, TooComplex> {
+    let asked = |rules: &Rules| -> Result<Relation<Names>, TooComplex> {
+        let mut rectangles = Vec::new();
+        for caller in &rules.callers {
+            if let Some(token) = &caller.token {
+                rectangles.push((callers(caller)?, Language::name(&token_text(token))));
+            }
+        }
+        Relation::of(rectangles)
+    };
+    let (old, new) = (asked(old)?, asked(new)?);
+    let line = |relation: Relation<Names>, is_new: bool| -> Result<Vec<Line>, TooComplex> {
+        let rows = relation.rows()?.into_iter().map(|row| {
+            let token = Some(words(&row.items));
+            let (was, is) = if is_new { (None, token) } else { (token, None) };
+            let (sign, items, callers) = (Sign::Changed, String::new(), words(&row.callers));
+            Line { sign, kind: "token", callers, items, was, is, example: None, widens: !is_new }
+        });
+        Ok(rows.collect())
+    };
+    let mut lines = line(old.subtract(&new)?, false)?;
+    lines.extend(line(new.subtract(&old)?, true)?);
+    Ok(lines)
+}

@@ -1,0 +1,103 @@
+//! What Istio makes of a set-up, and of the objects beside it.
+
+use super::rules::{
+    ALLOWS_NOT_LOGGED, MESH_LIFETIME_UNBOUNDED, MESH_TLS_OFF, NO_MUTUAL_TLS, PLAINTEXT_ALLOWED, UNTRUSTED_CERTIFICATES,
+    VERIFICATION_NOT_LISTENER,
+};
+use super::{Case, World, found};
+use crate::cli::finding::Finding;
+use crate::cli::source::{Object, Spot};
+
+pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
+    let (Some(config), Some(object)) = (case.config, case.object()) else {
+        return Vec::new();
+    };
+    let mut findings: Vec<Finding> = lifetimes(case, object).into_iter().collect();
+    let configuration = case.plugin.configuration();
+    if !config.identity.listener_verifies {
+        let message = "without `identity: { verification: listener }` a caller that resumes a TLS session is refused: \
+                       Envoy calls its certificate not validated";
+        let help = "add it; Istio's own listener lets no unverified certificate in";
+        findings.push(found(&VERIFICATION_NOT_LISTENER, &configuration, message, help));
+    }
+    if config.audit.allow {
+        let message = "records of allowed calls are logged at `info`, which Istio's default level hides";
+        let help = "annotate the pods with `sidecar.istio.io/componentLogLevel: wasm:info`, or take the records from \
+                    the access log";
+        findings.push(found(&ALLOWS_NOT_LOGGED, &configuration, message, help));
+    }
+    findings
+}
+
+/// Istio bounds neither streams nor connections unless a patch does.
+fn lifetimes(case: &Case<'_, '_>, object: &Object<'_>) -> Option<Finding> {
+    let patches = case.world.patches(|other| other.covers(object));
+    let is_bounded = |key: &str| {
+        let way = ["patch", "value", "typed_config", "common_http_protocol_options", key];
+        patches.iter().any(|(_, patch)| patch.dig(&way).is_duration())
+    };
+    if is_bounded("max_stream_duration") && is_bounded("max_connection_duration") {
+        return None;
+    }
+    let message =
+        "Istio ends no stream or connection for its age: what a caller has open outlives a change of the policy";
+    let help = "set `max_stream_duration` and `max_connection_duration` by an EnvoyFilter, as `toolgate wrap` does";
+    Some(found(&MESH_LIFETIME_UNBOUNDED, &case.spot(), message, help))
+}
+
+/// What is found of objects beside those that load the filter.
+pub(super) fn of_objects(world: &World<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for object in &world.objects {
+        match object.kind {
+            "PeerAuthentication" => findings.extend(modes(object).iter().filter_map(peer_authentication)),
+            "DestinationRule" => findings.extend(destination_rule(object)),
+            "EnvoyFilter" => object.spec().get("configPatches").walk(&mut |spot| {
+                let verification = spot.get("trust_chain_verification");
+                if verification.text() == Some("ACCEPT_UNTRUSTED") {
+                    let message = "takes certificates that nobody vouches for: anyone can be any caller";
+                    let help = "remove `trust_chain_verification`";
+                    findings.push(found(&UNTRUSTED_CERTIFICATES, &verification, message, help));
+                }
+            }),
+            _ => {}
+        }
+    }
+    findings
+}
+
+fn modes<'s>(object: &Object<'s>) -> Vec<Spot<'s>> {
+    let spec = object.spec();
+    let ports = spec.get("portLevelMtls").members();
+    let modes = ports.iter().map(|(_, port)| port.get("mode"));
+    std::iter::once(spec.dig(&["mtls", "mode"])).chain(modes).collect()
+}
+
+fn peer_authentication(mode: &Spot<'_>) -> Option<Finding> {
+    match mode.text()? {
+        "DISABLE" => {
+            let message = "mutual TLS is off: nobody has an identity, and everybody is refused";
+            Some(found(&NO_MUTUAL_TLS, mode, message, "write `STRICT`"))
+        }
+        "PERMISSIVE" => {
+            let message = "requests without mutual TLS reach the filter, and are refused one by one";
+            Some(found(&PLAINTEXT_ALLOWED, mode, message, "write `STRICT`"))
+        }
+        _ => None,
+    }
+}
+
+fn destination_rule(object: &Object<'_>) -> Vec<Finding> {
+    let spec = object.spec();
+    let mut findings = Vec::new();
+    spec.walk(&mut |spot| {
+        let mode = spot.dig(&["tls", "mode"]);
+        if let Some(word @ ("DISABLE" | "SIMPLE")) = mode.text() {
+            let host = spec.get("host").text().unwrap_or_default();
+            let message =
+                format!("with `{word}` callers of {host} come without the mesh's certificate, and are refused");
+            findings.push(found(&MESH_TLS_OFF, &mode, message, "write `ISTIO_MUTUAL`, or leave `tls` out"));
+        }
+    });
+    findings
+}

@@ -1,0 +1,155 @@
+//! Where the filter stands: in which chains, at which place in them, in front of which pods.
+
+use super::holding::{ROUTER, is_of_type, subfilter};
+use super::rules::{
+    FILTER_BEHIND, FILTER_MISPLACED, FILTER_NOT_INSERTED, FILTER_OFF, OUTBOUND_TRAFFIC, SELECTS_EVERYTHING,
+};
+use super::{Case, found};
+use crate::cli::finding::Finding;
+use crate::cli::source::{Chain, Object, Site, Spot};
+
+/// Filters that may change a body, or headers that were held against it.
+const CHANGING: [&str; 9] = [
+    "envoy.extensions.filters.http.composite.v3.Composite",
+    "envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor",
+    "envoy.extensions.filters.http.golang.v3alpha.Config",
+    "envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder",
+    "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+    "envoy.extensions.filters.http.lua.v3.Lua",
+    "envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter",
+    "envoy.extensions.filters.http.transform.v3.TransformConfig",
+    "envoy.extensions.filters.http.wasm.v3.Wasm",
+];
+
+const UPRIGHT: &str = "insert it before the router";
+
+pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for filter in case.filters() {
+        let disabled = filter.get("disabled");
+        if disabled.is_true() {
+            findings.push(found(
+                &FILTER_OFF,
+                &disabled,
+                "the filter is off: requests pass unjudged",
+                "remove `disabled`",
+            ));
+        }
+    }
+    match &case.plugin.site {
+        Site::Chain(chain, index) => {
+            findings.extend(in_chain(case, chain, *index));
+            findings.extend(off_by_route(case, chain));
+        }
+        Site::Extension(_) => {}
+        Site::Patch(object, _) => {
+            findings.extend(by_patches(case));
+            findings.extend(selects_everything(object));
+        }
+        Site::WasmPlugin(object) => {
+            findings.extend(outbound_plugin(object));
+            findings.extend(selects_everything(object));
+        }
+    }
+    findings
+}
+
+fn in_chain(case: &Case<'_, '_>, chain: &Chain<'_>, index: usize) -> Vec<Finding> {
+    let filters = chain.filters();
+    let is_router = |filter: &Spot<'_>| is_of_type(filter, ROUTER);
+    let mut findings = Vec::new();
+    if filters.iter().take(index).any(is_router) {
+        findings.push(found(&FILTER_MISPLACED, &case.spot(), "stands behind the router: it judges nothing", UPRIGHT));
+    }
+    for filter in filters.iter().skip(index + 1).take_while(|filter| !is_router(filter)) {
+        if CHANGING.iter().any(|kind| is_of_type(filter, kind)) {
+            let name = filter.get("name").text().unwrap_or_default();
+            let message = format!("`{name}` stands behind the filter and may change what was judged");
+            findings.push(found(&FILTER_BEHIND, filter, message, "put it in front of this filter"));
+        }
+    }
+    findings
+}
+
+fn off_by_route(case: &Case<'_, '_>, chain: &Chain<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let name = case.spot().get("name").text().unwrap_or_default();
+    chain.manager.get("route_config").walk(&mut |spot| {
+        for (filter, own) in spot.get("typed_per_filter_config").members() {
+            if filter == name && own.get("disabled").is_true() {
+                let message = "the filter is off here: requests pass unjudged";
+                findings.push(found(&FILTER_OFF, &own, message, "remove it"));
+            }
+        }
+    });
+    findings
+}
+
+fn by_patches(case: &Case<'_, '_>) -> Vec<Finding> {
+    let insertions = case.insertions();
+    if insertions.is_empty() {
+        let message = "no HTTP_FILTER patch with `config_discovery` inserts an extension of this name";
+        return vec![found(&FILTER_NOT_INSERTED, &case.spot(), message, "add one, as `toolgate wrap` writes it")];
+    }
+    let mut findings = Vec::new();
+    for patch in &insertions {
+        let operation = patch.dig(&["patch", "operation"]);
+        let by_router = subfilter(patch) == Some("envoy.filters.http.router");
+        let is_classed = patch.dig(&["patch", "filterClass"]).is_there();
+        let why = match operation.text() {
+            Some("INSERT_BEFORE" | "INSERT_FIRST") => None,
+            Some("ADD") if is_classed => None,
+            Some("ADD") => Some("ADD puts the filter behind the router: it judges nothing"),
+            Some("INSERT_AFTER") if by_router => Some("stands behind the router: it judges nothing"),
+            Some("INSERT_AFTER") => None,
+            _ => Some("this operation inserts no filter"),
+        };
+        if let Some(why) = why {
+            findings.push(found(&FILTER_MISPLACED, &operation, why, "use `INSERT_BEFORE` the router"));
+        }
+        let context = patch.dig(&["match", "context"]);
+        if !matches!(context.text(), Some("SIDECAR_INBOUND" | "GATEWAY")) {
+            let message =
+                "without `context: SIDECAR_INBOUND` the filter also stands on what the pods send, and refuses it";
+            findings.push(found(&OUTBOUND_TRAFFIC, &context, message, "set `match.context: SIDECAR_INBOUND`"));
+        }
+    }
+    findings
+}
+
+/// A plugin for a gateway or a waypoint has no inbound side, and is left alone.
+fn outbound_plugin(object: &Object<'_>) -> Option<Finding> {
+    let spec = object.spec();
+    let is_gateway = object.labels().iter().any(|(key, value)| key.contains("gateway") || value.contains("gateway"));
+    if is_gateway || is_targeted(&spec) {
+        return None;
+    }
+    let selectors = spec.get("match").items();
+    let is_server = |selector: &Spot<'_>| selector.get("mode").text() == Some("SERVER");
+    let wrong = match selectors.iter().find(|selector| !is_server(selector)) {
+        Some(selector) => selector.clone(),
+        None if selectors.is_empty() => spec.get("match"),
+        None => return None,
+    };
+    let message = "without `mode: SERVER` the filter also stands on what the pods send, and refuses it";
+    Some(found(&OUTBOUND_TRAFFIC, &wrong, message, "write `match: [{ mode: SERVER }]`"))
+}
+
+fn is_targeted(spec: &Spot<'_>) -> bool {
+    spec.get("targetRefs").is_there() || spec.get("targetRef").is_there()
+}
+
+fn selects_everything(object: &Object<'_>) -> Option<Finding> {
+    let spec = object.spec();
+    if !object.labels().is_empty() || is_targeted(&spec) {
+        return None;
+    }
+    let (key, whole) = match (object.kind, object.namespace()) {
+        ("EnvoyFilter", "istio-system") => ("workloadSelector", "the mesh"),
+        ("EnvoyFilter", _) => ("workloadSelector", "its namespace"),
+        (_, "istio-system") => ("selector", "the mesh"),
+        _ => ("selector", "its namespace"),
+    };
+    let message = format!("without `{key}` the one policy stands in front of every workload of {whole}");
+    Some(found(&SELECTS_EVERYTHING, &spec, message, "select the pods of the server by their labels"))
+}

@@ -1,0 +1,61 @@
+//! Kubernetes objects of a document.
+
+use super::spot::Spot;
+
+/// A Kubernetes object.
+#[derive(Clone, Debug)]
+pub(in crate::cli) struct Object<'s> {
+    pub(in crate::cli) spot: Spot<'s>,
+    pub(in crate::cli) kind: &'s str,
+}
+
+impl<'s> Object<'s> {
+    /// The objects of a document: one, those of a list, or none.
+    pub(in crate::cli) fn all(document: &Spot<'s>) -> Vec<Self> {
+        let Some(kind) = document.get("kind").text() else {
+            return Vec::new();
+        };
+        if kind.ends_with("List") && document.get("items").is_there() {
+            return document.get("items").items().iter().flat_map(Self::all).collect();
+        }
+        vec![Self { spot: document.clone(), kind }]
+    }
+
+    pub(in crate::cli) fn spec(&self) -> Spot<'s> {
+        self.spot.get("spec")
+    }
+
+    pub(in crate::cli) fn name(&self) -> &'s str {
+        self.spot.dig(&["metadata", "name"]).word().unwrap_or_default()
+    }
+
+    pub(in crate::cli) fn namespace(&self) -> &'s str {
+        self.spot.dig(&["metadata", "namespace"]).word().unwrap_or_default()
+    }
+
+    /// Which pods it is for, as sorted labels; none for all of its namespace.
+    pub(in crate::cli) fn labels(&self) -> Vec<(&'s str, &'s str)> {
+        let labels = match self.kind {
+            "EnvoyFilter" => self.spec().dig(&["workloadSelector", "labels"]),
+            _ => self.spec().dig(&["selector", "matchLabels"]),
+        };
+        let mut labels: Vec<_> =
+            labels.members().into_iter().map(|(key, value)| (key, value.word().unwrap_or_default())).collect();
+        labels.sort_unstable();
+        labels
+    }
+
+    /// Whether every pod that `other` is for is one that this is for, as far as the two tell.
+    pub(in crate::cli) fn covers(&self, other: &Self) -> bool {
+        let theirs = other.labels();
+        self.namespace() == other.namespace() && self.labels().iter().all(|label| theirs.contains(label))
+    }
+
+    /// As messages name it: `WasmPlugin tools/mcp-toolgate`.
+    pub(in crate::cli) fn title(&self) -> String {
+        match (self.namespace(), self.name()) {
+            ("", name) => format!("{} {name}", self.kind),
+            (namespace, name) => format!("{} {namespace}/{name}", self.kind),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! `toolgate wrap`: from a policy to what loads it, in one of the forms that let nothing out before the decision, or say
+//! what they let out.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::finding::Level;
+use super::setup;
+use super::source::Source;
+use super::{Failure, Outcome};
+use crate::config::{Config, Hold, Node};
+use crate::policy::Policy;
+
+mod envoy;
+mod istio;
+mod module;
+pub(super) mod write;
+
+use module::Module;
+
+/// What Envoy must buffer above the largest body, in bytes.
+const MARGIN: usize = 64 << 10;
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// The policy, in JSON or YAML, alone or in another form; `-` is standard input
+    #[arg(value_name = "FILE")]
+    policy: PathBuf,
+    /// What to write
+    #[arg(short, long, value_enum)]
+    form: Form,
+    /// The module: for Istio its URL (`oci://`, `https://`, `file://`), for a plain Envoy its path
+    #[arg(short, long, value_name = "URL")]
+    module: String,
+    /// The SHA-256 of a fetched module; of an OCI image that of its manifest
+    #[arg(long, value_name = "HEX")]
+    sha256: Option<String>,
+    /// The name of the Kubernetes objects
+    #[arg(long, default_value = "mcp-toolgate")]
+    name: String,
+    /// The namespace of the MCP server's pods
+    #[arg(short, long)]
+    namespace: Option<String>,
+    /// A label of the MCP server's pods; several must all be there
+    #[arg(short = 'l', long = "selector", value_name = "KEY=VALUE")]
+    selectors: Vec<String>,
+    /// Where a plain Envoy listens
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:10443")]
+    listen: String,
+    /// Where the MCP server is, for a plain Envoy
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8000")]
+    server: String,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Form {
+    /// One Istio `EnvoyFilter`; nothing leaves before the decision
+    EnvoyFilter,
+    /// An Istio `WasmPlugin` alone; the head of a refused call may leave
+    WasmPlugin,
+    /// An Istio `WasmPlugin`, and an `EnvoyFilter` with Envoy's buffer filter; nothing leaves
+    WasmPluginBuffered,
+    /// A bootstrap of a plain Envoy; nothing leaves
+    Envoy,
+}
+
+impl Form {
+    fn hold(self) -> Hold {
+        match self {
+            Self::Envoy | Self::EnvoyFilter => Hold::Headers,
+            Self::WasmPlugin | Self::WasmPluginBuffered => Hold::Body,
+        }
+    }
+}
+
+/// A policy as the form needs it.
+struct Fitted {
+    node: Node,
+    config: Config,
+    hash: String,
+}
+
+impl Fitted {
+    /// What Envoy must buffer of a request, in bytes.
+    fn buffer(&self) -> usize {
+        self.config.limits.max_body_bytes + MARGIN
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, out: &mut String) -> Result<Outcome, Failure> {
+    let source = Source::read(&arguments.policy)?;
+    let policy = fitted(&source, arguments.form)?;
+    let module = Module::read(&arguments.module, arguments.sha256.as_deref(), arguments.form == Form::Envoy)?;
+    let text = match arguments.form {
+        Form::Envoy => envoy::bootstrap(&policy, &module, &arguments.listen, &arguments.server)?,
+        form => {
+            let target = istio::Target::read(&arguments.name, arguments.namespace.as_deref(), &arguments.selectors)?;
+            match form {
+                Form::EnvoyFilter => istio::envoy_filter(&policy, &module, &target),
+                Form::WasmPlugin => istio::wasm_plugin(&policy, &module, &target, false),
+                Form::WasmPluginBuffered | Form::Envoy => istio::wasm_plugin(&policy, &module, &target, true),
+            }
+        }
+    };
+    check(&text, &policy.hash)?;
+    out.push_str(&text);
+    Ok(Outcome::Yes)
+}
+
+/// The policy with `hold` and `identity.verification` as the form needs them.
+fn fitted(source: &Source, form: Form) -> Result<Fitted, Failure> {
+    let faulty = |faults| format!("{}: {faults} (`toolgate check` shows each fault on its place)", source.name);
+    let embedded = source.embedded().map_err(faulty)?;
+    embedded.config().map_err(faulty)?;
+    let mut node = embedded.node().cloned().ok_or_else(|| format!("{}: holds no policy", source.name))?;
+    let hold = if form.hold() == Hold::Headers { "headers" } else { "body" };
+    write::set(&mut node, &["hold"], hold);
+    if form != Form::Envoy {
+        write::set(&mut node, &["identity", "verification"], "listener");
+    }
+    let config = Config::read(&node).map_err(|faults| format!("{}: as this form needs it: {faults}", source.name))?;
+    let hash = Policy::compile(config.clone()).hash().to_owned();
+    Ok(Fitted { node, config, hash })
+}
+
+/// Holds what was written against the same rules as what people write.
+fn check(text: &str, hash: &str) -> Result<(), Failure> {
+    let written = Source::of_text("what was written".to_owned(), text.to_owned(), None)?;
+    let policy = written.policy().map_err(|faults| format!("{}: {faults}", written.name))?;
+    if policy.hash() != hash {
+        return Err(format!("{}: holds another policy", written.name));
+    }
+    match setup::findings(&written).into_iter().find(|finding| finding.level == Level::Error) {
+        Some(finding) => {
+            let help = finding.help.map(|help| format!(" ({help})")).unwrap_or_default();
+            Err(format!("this policy does not work in this form: {}: {}{help}", finding.code, finding.message))
+        }
+        None => Ok(()),
+    }
+}
