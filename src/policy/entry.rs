@@ -123,7 +123,7 @@ impl Entry {
             resources: Uris::new(&config.resources),
             extra_methods: Names::exact(&config.extra_methods),
             tasks: config.tasks,
-            token: config.token,
+            token: config.token.map(in_order),
             last,
         }
     }
@@ -215,6 +215,12 @@ fn last_end(config: &CallerConfig) -> Option<Option<Duration>> {
         });
     }
     last
+}
+
+/// A binding whose conditions stand in the order of their pointers, whatever order they came in.
+fn in_order(binding: Binding) -> Binding {
+    let claims = sorted_by_text(binding.claims, |condition| condition.pointer.as_str());
+    Binding { claims, ..binding }
 }
 
 fn find_set(sets: &[Rc<ToolSet>], name: &str) -> Option<Rc<ToolSet>> {

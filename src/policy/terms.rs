@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use crate::condition::{Condition, canonical};
 use crate::config::Notes;
 use crate::json::write::Object;
+use crate::text::sorted_by_text;
 
 /// What a grant says beside what it grants.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ impl Terms {
         let owner = own.owner.or_else(|| entry.owner.clone());
         let reason = own.reason.or_else(|| entry.reason.clone());
         let notes = Notes { expires, owner, reason };
+        // Maps lose their order on the way through Istio, and which condition is told of must not depend on it.
+        let conditions = sorted_by_text(conditions, |condition| condition.pointer.as_str());
         let when = if conditions.is_empty() { String::new() } else { canonical(&conditions) };
         let text = notes_to_json(&notes).raw("when", if when.is_empty() { "null" } else { &when }).finish();
         Self { conditions: conditions.into(), notes, when: when.into(), text: text.into() }
