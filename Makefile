@@ -3,7 +3,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
 CARGO := cargo
-TARGET := wasm32-wasip1
+TARGET := wasm32-unknown-unknown
 MODULE := dist/mcp_toolgate.wasm
 BUILT := target/$(TARGET)/release/mcp_toolgate.wasm
 # Largest module, in bytes.

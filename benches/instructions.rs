@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use mcp_toolgate::call::Call;
 use mcp_toolgate::decision::{Subject, decide};
-use mcp_toolgate::host::{Flow, HeaderBlock, Host, HostError, Level, Plugin};
+use mcp_toolgate::host::{Flow, Head, HeaderBlock, Host, HostError, Level, Plugin};
 use mcp_toolgate::identity::SpiffeId;
 use mcp_toolgate::message::Message;
 use mcp_toolgate::policy::Policy;
@@ -96,7 +96,7 @@ fn repeat(what: &str, callers: usize, grants: usize, repetitions: u64) {
         let mut stream = plugin.stream(&proxy);
         assert_eq!(stream.on_request_headers(false), Flow::Pause);
         assert_eq!(stream.on_request_body(proxy.body.len(), true), Flow::Continue);
-        assert_eq!(stream.on_response_headers(), Flow::Continue);
+        assert_eq!(stream.on_response_headers(false), Flow::Continue);
         stream.on_end();
     }
 }
@@ -177,6 +177,25 @@ impl Host for &Proxy {
 
     fn request_body(&self, _length: usize) -> Result<Vec<u8>, HostError> {
         Ok(self.body.clone().into_bytes())
+    }
+
+    fn response_body(&self, _length: usize) -> Result<Vec<u8>, HostError> {
+        Ok(Vec::new())
+    }
+
+    fn set_response_body(&self, _length: usize, text: &[u8]) -> Result<(), HostError> {
+        black_box(text);
+        Ok(())
+    }
+
+    fn remove_header(&self, _of: Head, name: &str) -> Result<(), HostError> {
+        black_box(name);
+        Ok(())
+    }
+
+    fn set_response_header(&self, name: &str, _value: &str) -> Result<(), HostError> {
+        black_box(name);
+        Ok(())
     }
 
     fn reply(&self, _status: u16, _headers: &[(&str, &str)], _body: &[u8]) -> Result<(), HostError> {

@@ -61,6 +61,62 @@ pub enum Arguments<'a> {
     Unread,
 }
 
+/// What servers list, and callers may see as far as they may use it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Listed {
+    /// Prompts, by their names.
+    Prompts,
+    /// Resource templates, by their texts.
+    ResourceTemplates,
+    /// Resources, by their URIs.
+    Resources,
+    /// Tools, by their names.
+    Tools,
+}
+
+impl Listed {
+    /// All that is listed.
+    pub const ALL: [Self; 4] = [Self::Prompts, Self::ResourceTemplates, Self::Resources, Self::Tools];
+
+    /// What a method lists.
+    #[must_use]
+    pub fn of(method: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|listed| listed.method() == method)
+    }
+
+    /// The method that lists it.
+    #[must_use]
+    pub fn method(self) -> &'static str {
+        match self {
+            Self::Prompts => "prompts/list",
+            Self::ResourceTemplates => "resources/templates/list",
+            Self::Resources => "resources/list",
+            Self::Tools => "tools/list",
+        }
+    }
+
+    /// The key of the list in a result.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Prompts => "prompts",
+            Self::ResourceTemplates => "resourceTemplates",
+            Self::Resources => "resources",
+            Self::Tools => "tools",
+        }
+    }
+
+    /// The key of an item's name.
+    #[must_use]
+    pub fn name_key(self) -> &'static str {
+        match self {
+            Self::Prompts | Self::Tools => "name",
+            Self::ResourceTemplates => "uriTemplate",
+            Self::Resources => "uri",
+        }
+    }
+}
+
 impl<'a> Call<'a> {
     /// What a message asks for.
     ///
@@ -86,6 +142,17 @@ impl<'a> Call<'a> {
             _ => return None,
         };
         Some(Self { method: Cow::Borrowed(method), needs })
+    }
+
+    /// The call for which an item is listed. None if no call can name it.
+    #[must_use]
+    pub fn of_listed(listed: Listed, name: &'a str) -> Option<Self> {
+        let method = match listed {
+            Listed::Prompts => "prompts/get",
+            Listed::ResourceTemplates | Listed::Resources => "resources/read",
+            Listed::Tools => "tools/call",
+        };
+        is_usable(name).then(|| Self::announced(method, Cow::Borrowed(name))).flatten()
     }
 
     /// A request without a message.
@@ -176,12 +243,16 @@ fn completion<'a>(params: &'a Params<'a>) -> Result<Needs<'a>, Refusal> {
 /// A name that servers read as one: a string without NUL, of a length that patterns can be tried on.
 fn usable<'a>(field: &'a Field<'a>, key: &str) -> Result<Cow<'a, str>, Refusal> {
     match field {
-        Field::Text(text) if text.len() <= MAX_TARGET_BYTES && !text.contains('\0') => Ok(Cow::Borrowed(text)),
+        Field::Text(text) if is_usable(text) => Ok(Cow::Borrowed(text)),
         _ => {
             let detail = format!("`params.{key}` is not a string of at most {MAX_TARGET_BYTES} bytes without NUL");
             Err(Refusal::new(Reason::TargetInvalid, detail))
         }
     }
+}
+
+fn is_usable(name: &str) -> bool {
+    name.len() <= MAX_TARGET_BYTES && !name.contains('\0')
 }
 
 #[cfg(test)]

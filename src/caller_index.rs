@@ -1,15 +1,14 @@
 //! Which entries are for a caller: a tree over path segments, so that the cost follows the caller, not the policy.
-//!
-//! Sorted lists rather than maps: they make the module smaller.
 
 use crate::caller_pattern::{CallerPattern, Segment};
 use crate::glob::{Glob, overlap};
 use crate::identity::SpiffeId;
+use crate::text_map::TextMap;
 
 /// The caller patterns of all entries, by trust domain.
 #[derive(Debug, Default)]
 pub(crate) struct CallerIndex {
-    trust_domains: Levels,
+    trust_domains: TextMap<Level>,
 }
 
 impl CallerIndex {
@@ -61,7 +60,7 @@ fn add(found: &mut Vec<usize>, positions: &[usize]) {
 /// What may follow a run of segments.
 #[derive(Debug, Default)]
 struct Level {
-    literals: Levels,
+    literals: TextMap<Box<Level>>,
     /// In the order of the literal text before the first `*`, and then of the whole.
     globs: Vec<(Glob, Box<Level>)>,
     /// Entries whose pattern ends here.
@@ -75,7 +74,7 @@ impl Level {
     fn insert(&mut self, path: &str, index: usize) {
         let (segment, rest) = first_segment(path);
         let level = match Segment::of(segment) {
-            Segment::Literal(text) => self.literals.enter(text),
+            Segment::Literal(text) => self.literals.enter(text).map(|level| &mut **level),
             Segment::Glob(text) => self.enter_glob(text),
             Segment::Rest => return self.below.push(index),
         };
@@ -111,7 +110,7 @@ impl Level {
                 self.each_matching(text, &mut enter);
             }
             Segment::Glob(glob) => {
-                let literals = self.literals.0.iter().map(|(text, level)| (&**text, level));
+                let literals = self.literals.iter();
                 let all = literals.chain(self.globs.iter().map(|(text, level)| (text.as_str(), level)));
                 all.filter(|(text, _)| overlap(text, glob)).for_each(|(_, level)| enter(level));
             }
@@ -141,35 +140,11 @@ impl Level {
     /// Adds all entries with a pattern that ends below this level.
     fn collect_below(&self, found: &mut Vec<usize>) {
         let globs = self.globs.iter().map(|(_, level)| level);
-        for level in self.literals.0.iter().map(|(_, level)| level).chain(globs) {
+        for level in self.literals.iter().map(|(_, level)| level).chain(globs) {
             add(found, &level.below);
             add(found, &level.ending);
             level.collect_below(found);
         }
-    }
-}
-
-/// Levels by a text, in the order of the texts.
-#[derive(Debug, Default)]
-struct Levels(Vec<(Box<str>, Box<Level>)>);
-
-impl Levels {
-    fn find(&self, text: &str) -> Result<usize, usize> {
-        self.0.binary_search_by(|(other, _)| (**other).cmp(text))
-    }
-
-    fn get(&self, text: &str) -> Option<&Level> {
-        let at = self.find(text).ok()?;
-        self.0.get(at).map(|(_, level)| &**level)
-    }
-
-    /// The level of a text, which is put in where it is missing.
-    fn enter(&mut self, text: &str) -> Option<&mut Level> {
-        let at = self.find(text).unwrap_or_else(|at| {
-            self.0.insert(at, (text.into(), Box::default()));
-            at
-        });
-        self.0.get_mut(at).map(|(_, level)| &mut **level)
     }
 }
 

@@ -31,6 +31,9 @@ pub const DEFAULT_MAX_BODY_BYTES: usize = 1 << 20;
 /// Ceiling of `limits.max_body_bytes`: 8 MiB.
 pub const CEILING_MAX_BODY_BYTES: usize = 8 << 20;
 
+/// Default and ceiling of `limits.max_event_bytes`: 8 MiB.
+pub const CEILING_MAX_EVENT_BYTES: usize = 8 << 20;
+
 /// Default of `limits.max_depth`, in levels.
 pub const DEFAULT_MAX_DEPTH: u32 = 64;
 
@@ -51,6 +54,8 @@ pub struct Config {
     pub enforcement: Enforcement,
     /// `exempt_paths`.
     pub exempt_paths: Vec<String>,
+    /// `filter_lists`: whether lists show a caller only what it may use.
+    pub filter_lists: bool,
     /// `hold`.
     pub hold: Hold,
     /// `identity`.
@@ -77,9 +82,10 @@ impl Default for Config {
             disclose: true,
             enforcement: Enforcement::Enforce,
             exempt_paths: Vec::new(),
+            filter_lists: true,
             hold: Hold::Body,
             identity: IdentityConfig::default(),
-            limits: Limits { max_body_bytes: DEFAULT_MAX_BODY_BYTES, max_depth: DEFAULT_MAX_DEPTH },
+            limits: Limits::default(),
             rules: Rules::default(),
             scope: Scope::default(),
             server: None,
@@ -247,6 +253,18 @@ pub struct Limits {
     pub max_body_bytes: usize,
     /// Deepest nesting, in levels.
     pub max_depth: u32,
+    /// Longest list, and longest event of a stream that may hold lists, in bytes.
+    pub max_event_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_body_bytes: DEFAULT_MAX_BODY_BYTES,
+            max_depth: DEFAULT_MAX_DEPTH,
+            max_event_bytes: CEILING_MAX_EVENT_BYTES,
+        }
+    }
 }
 
 /// The part of a listener's traffic that a policy is for; anything outside is refused.

@@ -112,15 +112,6 @@ impl Decision {
         let observed = (policy.enforcement() == Enforcement::Observe).then_some(Permit { is_observed: true });
         self.permit.or(observed)
     }
-
-    fn allow(reason: Reason, grant: Option<Grant<'_>>) -> Self {
-        let permit = Some(Permit { is_observed: false });
-        Self { reason, grant: grant.map(Granted::from), detail: None, permit }
-    }
-
-    fn deny(reason: Reason) -> Self {
-        Self { reason, grant: None, detail: None, permit: None }
-    }
 }
 
 impl Verdict {
@@ -136,8 +127,7 @@ impl Verdict {
 
 impl From<Refusal> for Decision {
     fn from(refusal: Refusal) -> Self {
-        let detail = Some(refusal.detail).filter(|detail| !detail.is_empty());
-        Self { detail, ..Self::deny(refusal.reason) }
+        Self::from(Ruling::from(refusal))
     }
 }
 
@@ -156,60 +146,91 @@ pub fn decide_candidate(policy: &Policy, subject: &Subject, call: &Call<'_>) -> 
 /// Decides a request to an exempt path, for which no identity is asked. None if the path is not exempt.
 #[must_use]
 pub fn decide_exempt(policy: &Policy, target: &str) -> Option<Decision> {
-    policy.exempts(target).then(|| Decision::allow(Reason::ExemptPath, None))
+    policy.exempts(target).then(|| Ruling::allow(Reason::ExemptPath, None).into())
 }
 
 fn decide_by(entries: &Entries, policy: &Policy, subject: &Subject, call: &Call<'_>) -> Decision {
-    let caller = match &subject.principal {
-        Principal::Spiffe(caller) => caller,
-        Principal::Unidentified(refusal) => return Decision::from(refusal.clone()),
-    };
-    if !policy.trusts_domain(caller) {
-        return Decision::deny(Reason::TrustDomainNotAllowed);
+    match Judge::admit(entries, policy, subject) {
+        Ok(judge) => Decision::from(judge.rule(call)),
+        Err(refusal) => Decision::from(refusal),
     }
-    let entries = entries.matching(caller);
-    if entries.is_empty() {
-        return Decision::deny(Reason::CallerUnknown);
-    }
-    if !entries.iter().any(|entry| entry.has_grant(subject.now)) {
-        return Decision::deny(Reason::CallerWithoutGrants);
-    }
-    let judge = Judge { entries: &entries, subject, caller };
-    judge.admit_tokens().map_or_else(Decision::from, |()| judge.decide(call))
 }
 
-/// What a caller's entries say of its calls.
-struct Judge<'p> {
-    entries: &'p [&'p Entry],
+/// What a caller's entries say of its calls: for many calls of one caller, which is looked up once.
+#[derive(Debug)]
+pub struct Judge<'p> {
+    entries: Vec<&'p Entry>,
     subject: &'p Subject,
     caller: &'p SpiffeId,
 }
 
+/// What is said of one call, in the policy's own texts.
+struct Ruling<'p> {
+    reason: Reason,
+    verdict: Verdict,
+    grant: Option<Grant<'p>>,
+    detail: Option<String>,
+}
+
 impl<'p> Judge<'p> {
+    /// The judge of a caller by the enforced rules, as [`decide`] asks it.
+    ///
+    /// # Errors
+    /// The caller is refused whatever it asks for.
+    pub fn of(policy: &'p Policy, subject: &'p Subject) -> Result<Self, Refusal> {
+        Self::admit(policy.entries(), policy, subject)
+    }
+
+    /// Whether [`decide`] allows a call.
+    #[must_use]
+    pub fn allows(&self, call: &Call<'_>) -> bool {
+        self.rule(call).verdict == Verdict::Allow
+    }
+
+    fn admit(entries: &'p Entries, policy: &Policy, subject: &'p Subject) -> Result<Self, Refusal> {
+        let caller = match &subject.principal {
+            Principal::Spiffe(caller) => caller,
+            Principal::Unidentified(refusal) => return Err(refusal.clone()),
+        };
+        if !policy.trusts_domain(caller) {
+            return Err(Refusal::new(Reason::TrustDomainNotAllowed, ""));
+        }
+        let entries = entries.matching(caller);
+        if entries.is_empty() {
+            return Err(Refusal::new(Reason::CallerUnknown, ""));
+        }
+        if !entries.iter().any(|entry| entry.has_grant(subject.now)) {
+            return Err(Refusal::new(Reason::CallerWithoutGrants, ""));
+        }
+        let judge = Self { entries, subject, caller };
+        judge.admit_tokens()?;
+        Ok(judge)
+    }
+
     /// Every token that an entry binds must be there and hold, whatever is asked for.
     fn admit_tokens(&self) -> Result<(), Refusal> {
         let mut bindings = self.entries.iter().filter_map(|entry| entry.token());
         bindings.try_for_each(|binding| binding.admit(self.subject.tokens.claims(&binding.source)?, self.caller))
     }
 
-    fn decide(&self, call: &Call<'_>) -> Decision {
+    fn rule(&self, call: &Call<'_>) -> Ruling<'p> {
         match &call.needs {
-            Needs::AnyGrant => Decision::allow(Reason::CallerGranted, None),
-            Needs::Tool { name, arguments } => self.decide_tool(name, *arguments),
+            Needs::AnyGrant => Ruling::allow(Reason::CallerGranted, None),
+            Needs::Tool { name, arguments } => self.rule_on_tool(name, *arguments),
             Needs::Prompt(name) => self.granted(|entry| entry.prompt(name), Reason::PromptNotGranted),
             Needs::Resource(uri) => self.granted(|entry| entry.resource(uri), Reason::ResourceNotGranted),
             Needs::Task(_) => self.granted(|entry| entry.tasks(Tasks::ById), Reason::TasksNotGranted),
             Needs::TaskList => self.granted(|entry| entry.tasks(Tasks::List), Reason::TasksNotGranted),
             Needs::Method => self.granted(|entry| entry.extra_method(&call.method), Reason::MethodNotGranted),
-            Needs::Subscriptions { resources, tasks } => self.decide_subscriptions(resources, *tasks),
+            Needs::Subscriptions { resources, tasks } => self.rule_on_subscriptions(resources, *tasks),
         }
     }
 
-    fn decide_tool(&self, name: &str, arguments: Arguments<'_>) -> Decision {
+    fn rule_on_tool(&self, name: &str, arguments: Arguments<'_>) -> Ruling<'p> {
         if let Some(denied) = self.entries.iter().find_map(|entry| entry.denied_tool(name)) {
-            return Decision { grant: Some(denied.into()), ..Decision::deny(Reason::ToolDenied) };
+            return Ruling { grant: Some(denied), ..Ruling::deny(Reason::ToolDenied) };
         }
-        let mut missed = Decision::deny(Reason::ToolNotGranted);
+        let mut missed = Ruling::deny(Reason::ToolNotGranted);
         for grant in self.entries.iter().flat_map(|entry| entry.tools(name)) {
             match self.holds(&grant, arguments) {
                 Ok(()) => return self.admit_tool(name, grant),
@@ -241,35 +262,35 @@ impl<'p> Judge<'p> {
     }
 
     /// The tokens have the last word on a tool that is granted.
-    fn admit_tool(&self, name: &str, grant: Grant<'_>) -> Decision {
+    fn admit_tool(&self, name: &str, grant: Grant<'p>) -> Ruling<'p> {
         let mut bindings = self.entries.iter().filter_map(|entry| entry.token());
         let tokens = &self.subject.tokens;
         let admitted = bindings.try_for_each(|binding| binding.admit_tool(tokens.claims(&binding.source)?, name));
         match admitted {
-            Ok(()) => Decision::allow(Reason::Granted, Some(grant)),
-            Err(refusal) => Decision::from(refusal),
+            Ok(()) => Ruling::allow(Reason::Granted, Some(grant)),
+            Err(refusal) => Ruling::from(refusal),
         }
     }
 
-    fn decide_subscriptions(&self, resources: &[impl AsRef<str>], tasks: bool) -> Decision {
+    fn rule_on_subscriptions(&self, resources: &[impl AsRef<str>], tasks: bool) -> Ruling<'p> {
         for uri in resources.iter().map(AsRef::as_ref) {
-            let decision = self.granted(|entry| entry.resource(uri), Reason::ResourceNotGranted);
-            if decision.verdict() == Verdict::Deny {
-                return Decision { detail: Some(format!("`{uri}` is not granted")), ..decision };
+            let ruling = self.granted(|entry| entry.resource(uri), Reason::ResourceNotGranted);
+            if ruling.verdict == Verdict::Deny {
+                return Ruling { detail: Some(format!("`{uri}` is not granted")), ..ruling };
             }
         }
         if tasks {
             return self.granted(|entry| entry.tasks(Tasks::ById), Reason::TasksNotGranted);
         }
-        Decision::allow(Reason::CallerGranted, None)
+        Ruling::allow(Reason::CallerGranted, None)
     }
 
     /// Allows by the first entry that has a grant; entries stand in the order of their keys.
-    fn granted(&self, grant: impl Fn(&'p Entry) -> Option<Grant<'p>>, otherwise: Reason) -> Decision {
-        let mut missed = Decision::deny(otherwise);
+    fn granted(&self, grant: impl Fn(&'p Entry) -> Option<Grant<'p>>, otherwise: Reason) -> Ruling<'p> {
+        let mut missed = Ruling::deny(otherwise);
         for grant in self.entries.iter().filter_map(|entry| grant(entry)) {
             if !grant.terms.has_expired(self.subject.now) {
-                return Decision::allow(Reason::Granted, Some(grant));
+                return Ruling::allow(Reason::Granted, Some(grant));
             }
             missed = missed.or_nearer(Refusal::new(Reason::GrantExpired, ""), grant);
         }
@@ -277,9 +298,17 @@ impl<'p> Judge<'p> {
     }
 }
 
-impl Decision {
+impl<'p> Ruling<'p> {
+    fn allow(reason: Reason, grant: Option<Grant<'p>>) -> Self {
+        Self { reason, verdict: Verdict::Allow, grant, detail: None }
+    }
+
+    fn deny(reason: Reason) -> Self {
+        Self { reason, verdict: Verdict::Deny, grant: None, detail: None }
+    }
+
     /// The refusal that comes nearer to an allow, so that records name what the operator may want to change.
-    fn or_nearer(self, refusal: Refusal, grant: Grant<'_>) -> Self {
+    fn or_nearer(self, refusal: Refusal, grant: Grant<'p>) -> Self {
         let nearness = |reason| match reason {
             Reason::ArgumentKeyAmbiguous => 3,
             Reason::ArgumentsNotGranted => 2,
@@ -289,7 +318,21 @@ impl Decision {
         if nearness(self.reason) >= nearness(refusal.reason) {
             return self;
         }
-        Self { grant: Some(grant.into()), ..Self::from(refusal) }
+        Self { grant: Some(grant), ..Self::from(refusal) }
+    }
+}
+
+impl From<Refusal> for Ruling<'_> {
+    fn from(refusal: Refusal) -> Self {
+        let detail = Some(refusal.detail).filter(|detail| !detail.is_empty());
+        Self { detail, ..Self::deny(refusal.reason) }
+    }
+}
+
+impl From<Ruling<'_>> for Decision {
+    fn from(ruling: Ruling<'_>) -> Self {
+        let permit = (ruling.verdict == Verdict::Allow).then_some(Permit { is_observed: false });
+        Self { reason: ruling.reason, grant: ruling.grant.map(Granted::from), detail: ruling.detail, permit }
     }
 }
 

@@ -18,8 +18,11 @@ use crate::reason::{Reason, Refusal};
 use crate::reply::{Refused, Reply};
 use crate::token::{Claims, Tokens};
 
+mod answer;
 mod surroundings;
 
+use answer::Treatment;
+pub use answer::{AnswerBody, AnswerHead, AnswerStep};
 pub use surroundings::{Known, Surroundings};
 
 /// One HTTP request and its response. It keeps the policy it began with to its end.
@@ -29,13 +32,12 @@ pub struct Exchange {
     state: State,
     head: RequestHead,
     subject: Subject,
+    answer: Treatment,
 }
 
 /// How far an exchange has come. To have been forwarded is to hold a permit.
 #[derive(Debug)]
 enum State {
-    /// Forwarded to an exempt path; the head of the answer is still to be judged.
-    Exempt(Permit),
     /// Forwarded.
     Forwarded(Permit),
     /// The head was judged, the body is awaited.
@@ -100,7 +102,7 @@ impl Exchange {
     pub fn new(policy: Rc<Policy>) -> Self {
         let principal = Principal::nobody(Reason::HostFault, "the head has not been read");
         let subject = Subject { principal, tokens: Tokens::default(), now: None };
-        Self { policy, state: State::New, head: RequestHead::default(), subject }
+        Self { policy, state: State::New, head: RequestHead::default(), subject, answer: Treatment::Untouched }
     }
 
     /// Takes the head. Who calls is asked for unless the path is exempt; `end` says that nothing follows.
@@ -111,18 +113,21 @@ impl Exchange {
         self.head = head;
         let policy = Rc::clone(&self.policy);
         if let Some(decision) = self.exempt(&policy, end) {
-            return self.decided(decision.into(), Asked::default(), State::Exempt);
+            return self.decided(decision.into(), Asked::default(), Treatment::Exempt);
         }
         self.meet(&policy, around);
         let call = Call::bodiless(self.head.verb);
         let admission = self.judge(&policy, &call);
         if admission.decision.verdict() == Verdict::Deny {
-            return self.decided(admission, Asked::default(), State::Forwarded);
+            return self.decided(admission, Asked::default(), Treatment::Untouched);
         }
         match self.judge_head(&policy, end) {
             Err(refusal) => self.refuse(refusal),
             Ok(()) if self.head.verb == Verb::Post => self.hold(&policy),
-            Ok(()) => self.decided(admission, asked(&call, None), State::Forwarded),
+            Ok(()) => {
+                let treatment = Self::treatment(&policy, self.head.verb, None);
+                self.decided(admission, asked(&call, None), treatment)
+            }
         }
     }
 
@@ -159,17 +164,6 @@ impl Exchange {
         self.refuse(Refusal::new(Reason::Overloaded, "the worker holds too many undecided requests"))
     }
 
-    /// Judges the head of the answer: an exempt path may not turn out to be an MCP stream.
-    pub fn response_head(&mut self, content_type: Option<&[u8]>) -> Option<Turn> {
-        let is_stream = content_type.is_some_and(|value| {
-            value.to_ascii_lowercase().windows(STREAM_TYPE.len()).any(|window| window == STREAM_TYPE)
-        });
-        (is_stream && self.watches_response()).then(|| {
-            let detail = format!("`{}` answers with an event stream", self.head.target);
-            self.refuse(Refusal::new(Reason::ExemptEventStream, detail))
-        })
-    }
-
     /// Takes notice of the exchange's end; a request that was never decided leaves a record too.
     #[must_use]
     pub fn end(&mut self) -> Option<AuditRecord> {
@@ -185,7 +179,7 @@ impl Exchange {
     #[must_use]
     pub fn permit(&self) -> Option<&Permit> {
         match &self.state {
-            State::Exempt(permit) | State::Forwarded(permit) => Some(permit),
+            State::Forwarded(permit) => Some(permit),
             State::Holding | State::New | State::Replied => None,
         }
     }
@@ -200,12 +194,6 @@ impl Exchange {
     #[must_use]
     pub fn is_replied(&self) -> bool {
         matches!(self.state, State::Replied)
-    }
-
-    /// Whether the head of the answer has to be judged.
-    #[must_use]
-    pub fn watches_response(&self) -> bool {
-        matches!(self.state, State::Exempt(_))
     }
 
     /// What the exchange takes of a worker's memory while it is held, in bytes.
@@ -281,7 +269,7 @@ impl Exchange {
         {
             let judged = self.judge(policy, &call);
             if judged.decision.verdict() == Verdict::Deny {
-                return self.decided(judged, asked(&call, None), State::Forwarded);
+                return self.decided(judged, asked(&call, None), Treatment::Untouched);
             }
         }
         Turn { step: Step::HoldBody, record: None }
@@ -304,28 +292,30 @@ impl Exchange {
         match self.head.mirrors.check_message(message).and_then(|()| Call::of(message)) {
             Ok(call) => {
                 let judged = self.judge(policy, &call);
-                self.decided(judged, asked(&call, id), State::Forwarded)
+                let treatment = Self::treatment(policy, Verb::Post, Some(message));
+                self.decided(judged, asked(&call, id), treatment)
             }
             Err(refusal) => {
                 let (method, target) = (message.method(), message.target());
                 let asked = Asked { method, target, id, is_answerable: false };
-                self.decided(Decision::from(refusal).into(), asked, State::Forwarded)
+                self.decided(Decision::from(refusal).into(), asked, Treatment::Untouched)
             }
         }
     }
 
     fn refuse(&mut self, refusal: Refusal) -> Turn {
-        self.decided(Decision::from(refusal).into(), Asked::default(), State::Forwarded)
+        self.decided(Decision::from(refusal).into(), Asked::default(), Treatment::Untouched)
     }
 
     /// Ends the judging: a permit sends the request on, anything else is a reply.
-    fn decided(&mut self, judged: Judged, asked: Asked<'_>, forwarded: fn(Permit) -> State) -> Turn {
+    fn decided(&mut self, judged: Judged, asked: Asked<'_>, answer: Treatment) -> Turn {
         let record = Some(self.record(&judged, asked));
         let reason = judged.decision.reason;
         let noun = judged.decision.grant.as_ref().and_then(Granted::noun);
         let step = match judged.decision.into_permit(&self.policy) {
             Some(permit) => {
-                self.state = forwarded(permit);
+                self.state = State::Forwarded(permit);
+                self.answer = answer;
                 Step::Forward
             }
             None => {
@@ -333,11 +323,17 @@ impl Exchange {
                 Step::Reply(Reply::to(reason, &self.refused(asked, noun), &self.policy))
             }
         };
-        if !self.watches_response() {
-            // A stream may go on for long, and needs nothing of its head any more.
-            self.head = RequestHead::default();
-        }
+        self.forget_head();
         Turn { step, record }
+    }
+
+    /// A stream may go on for long, and needs little of its head any more.
+    fn forget_head(&mut self) {
+        match self.answer {
+            Treatment::Exempt => {}
+            Treatment::Awaited(_) | Treatment::Filtered(_) | Treatment::Streamed => self.head.forget_judged(),
+            Treatment::Emptied | Treatment::Untouched => self.head = RequestHead::default(),
+        }
     }
 
     fn refused<'a>(&'a self, asked: Asked<'a>, noun: Option<&'a str>) -> Refused<'a> {
@@ -384,8 +380,6 @@ impl Exchange {
 fn asked<'a>(call: &'a Call<'_>, id: Option<&'a RequestId>) -> Asked<'a> {
     Asked { method: Some(&call.method), target: call.target(), id, is_answerable: true }
 }
-
-const STREAM_TYPE: &[u8] = b"text/event-stream";
 
 fn too_large(length: usize, limit: usize) -> Refusal {
     Refusal::new(Reason::BodyTooLarge, format!("{length} bytes are above the limit of {limit}"))

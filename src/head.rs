@@ -184,7 +184,7 @@ impl RequestHead {
     /// One of these does not hold.
     pub fn check_message(&self, max_body_bytes: usize) -> Result<(), Refusal> {
         match &self.content_type {
-            Header::Once(value) if is_json(value) => {}
+            Header::Once(value) if is_media_type(value, JSON) => {}
             header => {
                 return Err(Refusal::new(Reason::ContentTypeUnsupported, format!("content-type {}", header.show())));
             }
@@ -292,13 +292,19 @@ impl Verb {
     }
 }
 
-/// Whether a media type is `application/json`, at most with `charset=utf-8` (RFC 9110, section 8.3.1).
-fn is_json(value: &[u8]) -> bool {
+/// The media type of a message, and of an answer in one piece.
+pub(crate) const JSON: &str = "application/json";
+
+/// The media type of an event stream (WHATWG HTML, section 9.2).
+pub(crate) const EVENT_STREAM: &str = "text/event-stream";
+
+/// Whether a header is a media type, at most with `charset=utf-8` (RFC 9110, section 8.3.1).
+pub(crate) fn is_media_type(value: &[u8], media_type: &str) -> bool {
     let Ok(value) = str::from_utf8(value) else {
         return false;
     };
     let mut parts = value.split(';').map(|part| part.trim_matches([' ', '\t']));
-    if !parts.next().is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json")) {
+    if !parts.next().is_some_and(|own| own.eq_ignore_ascii_case(media_type)) {
         return false;
     }
     let charset = parts.next().is_none_or(|parameter| {
@@ -326,7 +332,7 @@ mod tests {
             "application/json;charset=UTF-8",
             "application/json ; Charset=\"utf-8\"",
         ] {
-            assert!(is_json(good.as_bytes()), "{good}");
+            assert!(is_media_type(good.as_bytes(), JSON), "{good}");
         }
         for bad in [
             "",
@@ -342,9 +348,9 @@ mod tests {
             "application/json-rpc",
             "application/problem+json",
         ] {
-            assert!(!is_json(bad.as_bytes()), "{bad}");
+            assert!(!is_media_type(bad.as_bytes(), JSON), "{bad}");
         }
-        assert!(!is_json(b"application/json\xff"));
+        assert!(!is_media_type(b"application/json\xff", JSON));
     }
 
     #[test]

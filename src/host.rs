@@ -51,7 +51,7 @@ pub trait Host {
     /// The proxy refuses the call, or answers with something else than a header block.
     fn request_headers(&self) -> Result<HeaderBlock, HostError>;
 
-    /// The first value of a response header.
+    /// The values of a response header, joined by commas.
     ///
     /// # Errors
     /// The proxy refuses the call.
@@ -62,6 +62,30 @@ pub trait Host {
     /// # Errors
     /// The proxy refuses the call.
     fn request_body(&self, length: usize) -> Result<Vec<u8>, HostError>;
+
+    /// The first `length` bytes of the response body that waits.
+    ///
+    /// # Errors
+    /// The proxy refuses the call.
+    fn response_body(&self, length: usize) -> Result<Vec<u8>, HostError>;
+
+    /// Puts a text in the place of the `length` bytes of the response body that wait.
+    ///
+    /// # Errors
+    /// The proxy refuses the call.
+    fn set_response_body(&self, length: usize, text: &[u8]) -> Result<(), HostError>;
+
+    /// Removes a header, whether it is there or not.
+    ///
+    /// # Errors
+    /// The proxy refuses the call.
+    fn remove_header(&self, of: Head, name: &str) -> Result<(), HostError>;
+
+    /// Puts one value in the place of all values of a response header.
+    ///
+    /// # Errors
+    /// The proxy refuses the call.
+    fn set_response_header(&self, name: &str, value: &str) -> Result<(), HostError>;
 
     /// Answers the request in the server's place.
     ///
@@ -80,6 +104,15 @@ pub trait Host {
 
     /// Writes a line to the proxy's log.
     fn log(&self, level: Level, line: &str);
+}
+
+/// Whose head.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Head {
+    /// The request's.
+    Request,
+    /// The response's.
+    Response,
 }
 
 /// A proxy that refused a call.

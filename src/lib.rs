@@ -14,6 +14,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod answer;
 pub mod audit;
 pub mod call;
 mod caller_index;
@@ -24,6 +25,7 @@ pub mod config;
 pub mod decimal;
 pub mod decision;
 mod digest;
+pub mod event_stream;
 pub mod exchange;
 pub mod glob;
 pub mod head;
@@ -32,6 +34,7 @@ pub mod host;
 pub mod identity;
 pub mod json;
 pub mod keys;
+pub mod listing;
 pub mod message;
 pub mod mirror;
 pub mod pointer;
@@ -40,6 +43,7 @@ pub mod principal;
 pub mod reason;
 pub mod reply;
 mod text;
+mod text_map;
 pub mod token;
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -11,6 +11,7 @@ use crate::reason::{Reason, Refusal};
 
 mod params;
 
+pub(crate) use params::object;
 pub use params::{Field, Items, Params, Reference};
 
 /// Largest integer that every JSON implementation keeps exactly (RFC 8259, section 6): 2^53 − 1.
@@ -192,7 +193,8 @@ fn call<'a>(id: Option<RequestId>, method: Cow<'a, str>, params: Params<'a>) -> 
     }
 }
 
-fn read_id(reader: &mut Reader<'_>) -> Result<RequestId, Refusal> {
+/// Reads an id.
+pub(crate) fn read_id(reader: &mut Reader<'_>) -> Result<RequestId, Refusal> {
     let invalid = |reader: &Reader<'_>| {
         at(Reason::IdInvalid, "`id` is neither a string of at most 1024 bytes nor an integer within ±(2^53−1)", reader)
     };
@@ -244,7 +246,8 @@ fn at(reason: Reason, what: &str, reader: &Reader<'_>) -> Refusal {
     Refusal::new(reason, format!("{what}, at byte {}", reader.offset()))
 }
 
-fn within(place: &str, fault: KeyFault) -> Refusal {
+/// What is wrong with the keys of an object that stands somewhere.
+pub(crate) fn within(place: &str, fault: KeyFault) -> Refusal {
     let refusal = Refusal::from(fault);
     Refusal::new(refusal.reason, format!("{} in {place}", refusal.detail))
 }

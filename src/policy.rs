@@ -122,6 +122,12 @@ impl Policy {
         self.config.limits
     }
 
+    /// Whether lists show a caller only what it may use.
+    #[must_use]
+    pub fn filters_lists(&self) -> bool {
+        self.config.filter_lists
+    }
+
     /// What is logged.
     #[must_use]
     pub fn audit(&self) -> AuditLog {

@@ -94,6 +94,14 @@ reasons! {
     KeyAmbiguous = "key_ambiguous",
     /// A key stands twice in an object that the decision reads.
     KeyRepeated = "key_repeated",
+    /// The answer to a list request carries a content encoding, so that it cannot be read.
+    ListEncoded = "list_encoded",
+    /// The answer to a list request, or an event of a stream, is longer than `limits.max_event_bytes`.
+    ListTooLarge = "list_too_large",
+    /// The answer to a list request is neither JSON nor an event stream.
+    ListTypeUnsupported = "list_type_unsupported",
+    /// The answer to a list request has no list, or more than one reading.
+    ListUnreadable = "list_unreadable",
     /// A member that JSON-RPC 2.0 does not know stands in the envelope.
     MemberUnknown = "member_unknown",
     /// The message is neither an exact request nor an exact response.

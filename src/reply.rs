@@ -45,6 +45,8 @@ enum Status {
     Denied,
     /// Always this one.
     Fixed(u16),
+    /// Of an answer that is refused at its head: 200 under the id of the request, 502 on a stream.
+    Answer,
 }
 
 const APPLICATION: i32 = 403;
@@ -105,6 +107,8 @@ impl Reply {
 fn status(status: &Status, refused: &Refused<'_>, style: DenialStyle<'_>) -> u16 {
     match status {
         Status::Fixed(status) => *status,
+        Status::Answer if refused.id.is_some() && !refused.legacy => 200,
+        Status::Answer => 502,
         Status::Denied if refused.id.is_none() || refused.legacy => 403,
         Status::Denied => match style.status {
             DeniedStatus::Ok => 200,
@@ -126,7 +130,7 @@ fn error(id: Option<&RequestId>, code: i32, message: &str, data: Object) -> Stri
 
 /// The table.
 fn wire(reason: Reason) -> Wire {
-    use Status::{Denied, Fixed};
+    use Status::{Answer, Denied, Fixed};
     let (status, code, message) = match reason {
         Reason::CallerGranted | Reason::ExemptPath | Reason::Granted => {
             (Fixed(503), INTERNAL_ERROR, "an allowed request was refused")
@@ -200,6 +204,11 @@ fn wire(reason: Reason) -> Wire {
         Reason::HeaderMalformed | Reason::HeaderRepeated | Reason::HeaderUnexpected => {
             (Fixed(400), HEADER_MISMATCH, "a header is repeated, unreadable or has nothing to mirror")
         }
+
+        Reason::ListEncoded => (Answer, INTERNAL_ERROR, "the server encoded a list, which cannot be filtered"),
+        Reason::ListTooLarge => (Answer, INTERNAL_ERROR, "the server's list is too large to be filtered"),
+        Reason::ListTypeUnsupported => (Answer, INTERNAL_ERROR, "the server's answer is of a type that has no list"),
+        Reason::ListUnreadable => (Answer, INTERNAL_ERROR, "the server's list cannot be read"),
 
         Reason::EndedUndecided | Reason::HostFault | Reason::Overloaded => {
             (Fixed(503), INTERNAL_ERROR, "the request could not be judged")

@@ -304,7 +304,7 @@ fn after_a_decision_every_callback_keeps_to_it() {
         assert_eq!(stream.on_request_body(1, false), flow);
         assert_eq!(stream.on_request_body(1, true), flow);
         assert_eq!(stream.on_request_trailers(), flow);
-        assert_eq!(stream.on_response_headers(), Flow::Continue);
+        assert_eq!(stream.on_response_headers(false), Flow::Continue);
         stream.on_end();
         assert_eq!(host.audit_records().len(), 1, "{tool}");
         assert_eq!(host.with(|state| state.replies.len()), usize::from(tool == "other"));

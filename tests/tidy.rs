@@ -24,25 +24,29 @@ const MAX_FUNCTION_LINES: usize = 60;
 const LAYERS: &[(&str, &[&str])] = &[
     ("digest", &[]),
     ("text", &[]),
+    ("text_map", &[]),
     ("reason", &[]),
     ("glob", &[]),
     ("decimal", &[]),
     ("identity", &[]),
     ("certificate", &[]),
     ("header", &[]),
+    ("event_stream", &[]),
     ("json", &[]),
     ("keys", &["text"]),
     ("pointer", &["json", "keys"]),
     ("condition", &["decimal", "glob", "identity", "json", "pointer", "text"]),
     ("token", &["condition", "digest", "glob", "identity", "json", "pointer", "reason"]),
     ("caller_pattern", &["glob", "identity"]),
-    ("caller_index", &["caller_pattern", "glob", "identity"]),
+    ("caller_index", &["caller_pattern", "glob", "identity", "text_map"]),
     ("language", &["caller_pattern", "glob", "identity"]),
     ("principal", &["certificate", "identity", "reason", "text"]),
     ("message", &["json", "keys", "reason"]),
     ("mirror", &["header", "message", "reason"]),
     ("head", &["digest", "header", "mirror", "reason", "text"]),
     ("call", &["head", "message", "reason"]),
+    ("listing", &["call", "json", "keys", "message", "reason"]),
+    ("answer", &["call", "event_stream", "listing", "message", "reason"]),
     (
         "config",
         &[
@@ -83,12 +87,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "exchange",
         &[
+            "answer",
             "audit",
             "call",
             "config",
             "decision",
             "head",
             "header",
+            "listing",
             "message",
             "mirror",
             "policy",
@@ -98,7 +104,22 @@ const LAYERS: &[(&str, &[&str])] = &[
             "token",
         ],
     ),
-    ("host", &["audit", "config", "decision", "exchange", "head", "policy", "principal", "reason", "reply", "token"]),
+    (
+        "host",
+        &[
+            "answer",
+            "audit",
+            "config",
+            "decision",
+            "exchange",
+            "head",
+            "policy",
+            "principal",
+            "reason",
+            "reply",
+            "token",
+        ],
+    ),
     (
         "cli",
         &[
@@ -143,11 +164,15 @@ const WORLD: [&str; 10] = [
 ];
 
 /// Reasons that no golden case can produce, and the test that does.
-const PRODUCED_ELSEWHERE: [(Reason, &str, &str); 5] = [
+const PRODUCED_ELSEWHERE: [(Reason, &str, &str); 9] = [
     (Reason::CertificateUnreadable, "tests/adapter.rs", "certificate_unreadable"),
     (Reason::EndedUndecided, "src/exchange/tests.rs", "Reason::EndedUndecided"),
     (Reason::ExemptEventStream, "src/exchange/tests.rs", "403 exempt_event_stream"),
     (Reason::HostFault, "tests/adapter.rs", "host_fault"),
+    (Reason::ListEncoded, "src/exchange/tests.rs", "200 list_encoded"),
+    (Reason::ListTooLarge, "src/answer/tests.rs", "list_too_large"),
+    (Reason::ListTypeUnsupported, "src/exchange/tests.rs", "200 list_type_unsupported"),
+    (Reason::ListUnreadable, "src/exchange/tests.rs", "Reason::ListUnreadable"),
     (Reason::Overloaded, "tests/adapter.rs", "overloaded\".to_owned()"),
 ];
 

@@ -105,7 +105,7 @@ impl Request<'_> {
                 stream.on_request_trailers()
             }
             b'r' => {
-                stream.on_response_headers();
+                stream.on_response_headers(false);
                 return;
             }
             _ => {

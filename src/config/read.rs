@@ -4,8 +4,8 @@ use super::fault::{Fault, Faults};
 use super::node::{Node, Value};
 use super::table::{Collector, Place, Table};
 use super::{
-    AuditLog, CEILING_MAX_BODY_BYTES, Config, DeniedStatus, Enforcement, Hold, IdentityConfig, Limits, SCHEMA_VERSION,
-    Scope,
+    AuditLog, CEILING_MAX_BODY_BYTES, CEILING_MAX_EVENT_BYTES, Config, DeniedStatus, Enforcement, Hold, IdentityConfig,
+    Limits, SCHEMA_VERSION, Scope,
 };
 use crate::decimal::Decimal;
 use crate::head::Verb;
@@ -30,6 +30,7 @@ pub(crate) const KEYS: &[&str] = &[
     "disclose",
     "enforcement",
     "exempt_paths",
+    "filter_lists",
     "hold",
     "identity",
     "limits",
@@ -39,7 +40,6 @@ pub(crate) const KEYS: &[&str] = &[
     "verbs",
     "version",
 ];
-const LATER_KEYS: &[&str] = &["filter_lists"];
 
 /// Keys of `candidate`.
 pub(crate) const CANDIDATE_KEYS: &[&str] = &["caller_sets", "callers", "tool_sets"];
@@ -51,7 +51,7 @@ pub(crate) const AUDIT_KEYS: &[&str] = &["allow", "deny"];
 pub(crate) const IDENTITY_KEYS: &[&str] = &["source", "trust_domains", "verification"];
 
 /// Keys of `limits`.
-pub(crate) const LIMIT_KEYS: &[&str] = &["max_body_bytes", "max_depth"];
+pub(crate) const LIMIT_KEYS: &[&str] = &["max_body_bytes", "max_depth", "max_event_bytes"];
 
 /// Keys of `scope`.
 pub(crate) const SCOPE_KEYS: &[&str] = &["authorities", "path_prefixes"];
@@ -92,7 +92,7 @@ impl Config {
         let mut config = Self::default();
         let root = Place::root(node, &faults);
         if !matches!(root.value(), Value::Null)
-            && let Some(table) = root.table(KEYS, LATER_KEYS)
+            && let Some(table) = root.table(KEYS, &[])
         {
             config.read_table(&table);
         }
@@ -113,6 +113,7 @@ impl Config {
         let statuses = [("200", DeniedStatus::Ok), ("403", DeniedStatus::Forbidden)];
         set(&mut self.denied_status, table.get("denied_status").and_then(|place| status(place, &statuses)));
         set(&mut self.disclose, table.get("disclose").and_then(Place::flag));
+        set(&mut self.filter_lists, table.get("filter_lists").and_then(Place::flag));
         let holds = [("body", Hold::Body), ("headers", Hold::Headers)];
         set(&mut self.hold, table.get("hold").and_then(|place| place.word(&holds)));
         set(&mut self.verbs, table.get("verbs").and_then(read_verbs));
@@ -197,12 +198,15 @@ fn read_identity(place: &Place<'_>) -> Option<IdentityConfig> {
 
 impl Limits {
     fn read(&mut self, place: &Place<'_>) {
-        let Some(table) = place.table(LIMIT_KEYS, &["max_event_bytes"]) else {
+        let Some(table) = place.table(LIMIT_KEYS, &[]) else {
             return;
         };
         #[expect(clippy::cast_possible_truncation, reason = "8 MiB fits in 32 bits")]
         let bytes = table.get("max_body_bytes").and_then(|place| place.whole(1..=CEILING_MAX_BODY_BYTES as u32));
         set(&mut self.max_body_bytes, bytes.map(|bytes| bytes as usize));
+        #[expect(clippy::cast_possible_truncation, reason = "8 MiB fits in 32 bits")]
+        let event = table.get("max_event_bytes").and_then(|place| place.whole(1024..=CEILING_MAX_EVENT_BYTES as u32));
+        set(&mut self.max_event_bytes, event.map(|bytes| bytes as usize));
         set(&mut self.max_depth, table.get("max_depth").and_then(|place| place.whole(4..=crate::json::MAX_DEPTH)));
     }
 }

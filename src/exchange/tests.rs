@@ -152,12 +152,147 @@ fn an_exempt_path_may_not_turn_out_to_be_a_stream() {
         let mut exchange = exchange(policy);
         let turn = exchange.request_head(head("GET", "/healthz", &[]), &Nobody, true);
         assert_eq!(did(&turn), "forward");
-        let turn = exchange.response_head(content_type.map(str::as_bytes));
-        assert_eq!(turn.as_ref().map(did), refused.then(|| "403 exempt_event_stream".to_owned()), "{content_type:?}");
+        let step = exchange.response_head(&answer_head("200", content_type, None), false);
+        assert_eq!(shown(&step), if refused { "403 exempt_event_stream" } else { "pass" }, "{content_type:?}");
     }
-    let mut judged = exchange(BODY);
-    assert_eq!(did(&judged.request_head(head("GET", "/mcp", &[]), &caller(), true)), "forward");
-    assert!(judged.response_head(Some(b"text/event-stream")).is_none());
+}
+
+fn answer_head<'a>(status: &'a str, content_type: Option<&'a str>, encoding: Option<&'a str>) -> AnswerHead<'a> {
+    AnswerHead {
+        status: Some(status.as_bytes()),
+        content_type: content_type.map(str::as_bytes),
+        content_encoding: encoding.map(str::as_bytes),
+    }
+}
+
+fn shown(step: &AnswerStep) -> String {
+    match step {
+        AnswerStep::Change => "change".into(),
+        AnswerStep::Pass => "pass".into(),
+        AnswerStep::Reply(turn) => did(turn),
+    }
+}
+
+const LIST: &str = r#"{"jsonrpc":"2.0","id":"l","method":"tools/list"}"#;
+const JSON: Option<&str> = Some("application/json");
+const EVENTS: Option<&str> = Some("text/event-stream");
+
+/// An exchange whose request was forwarded: a message, or a stream where there is none.
+fn forwarded(policy: &str, message: Option<&str>) -> Exchange {
+    let mut exchange = exchange(policy);
+    let Some(message) = message else {
+        assert_eq!(did(&exchange.request_head(head("GET", "/mcp", &[]), &caller(), true)), "forward");
+        return exchange;
+    };
+    let _ = exchange.request_head(post(&[("x-request-id", "r")]), &caller(), false);
+    assert_eq!(did(&exchange.request_body(message.as_bytes(), Some(Duration::from_secs(1)))), "forward");
+    exchange
+}
+
+#[test]
+fn the_head_of_an_answer_says_whether_lists_in_it_can_be_read() {
+    for (status, content_type, encoding, of_list, of_stream) in [
+        ("200", JSON, None, "change", "change"),
+        ("200", EVENTS, None, "change", "change"),
+        ("200", Some("Text/Event-Stream;charset=UTF-8"), Some("identity"), "change", "change"),
+        ("201", JSON, None, "change", "change"),
+        ("200", JSON, Some("gzip"), "200 list_encoded", "502 list_encoded"),
+        ("200", EVENTS, Some("identity,br"), "200 list_encoded", "502 list_encoded"),
+        ("200", None, None, "200 list_type_unsupported", "502 list_type_unsupported"),
+        ("200", Some("text/html"), Some("gzip"), "200 list_type_unsupported", "pass"),
+        ("200", Some("application/json,text/html"), None, "200 list_type_unsupported", "502 list_type_unsupported"),
+        (
+            "200",
+            Some("application/json; charset=utf-7"),
+            None,
+            "200 list_type_unsupported",
+            "502 list_type_unsupported",
+        ),
+        ("404", JSON, Some("gzip"), "pass", "pass"),
+        ("302", None, None, "pass", "pass"),
+        ("", JSON, None, "pass", "pass"),
+    ] {
+        for (message, expected) in [(Some(LIST), of_list), (None, of_stream)] {
+            let mut exchange = forwarded(BODY, message);
+            assert!(exchange.watches_response());
+            let step = exchange.response_head(&answer_head(status, content_type, encoding), false);
+            assert_eq!(shown(&step), expected, "{status} {content_type:?} {encoding:?} for {message:?}");
+            assert_eq!(exchange.judges_response_body(), expected == "change");
+        }
+    }
+}
+
+#[test]
+fn only_answers_that_may_hold_lists_are_looked_at() {
+    let off = BODY.replacen('{', r#"{"filter_lists":false,"#, 1);
+    let observed = BODY.replacen('{', r#"{"enforcement":"observe","#, 1);
+    let call = String::from_utf8(body("t")).expect("UTF-8");
+    for (policy, message, watched) in [
+        (BODY, Some(LIST), true),
+        (BODY, None, true),
+        (BODY, Some(call.as_str()), false),
+        (BODY, Some(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#), false),
+        (&off, Some(LIST), false),
+        (&off, None, false),
+        (&observed, Some(LIST), false),
+        (&observed, None, false),
+    ] {
+        let mut exchange = forwarded(policy, message);
+        assert_eq!(exchange.watches_response(), watched, "{policy} {message:?}");
+        if !watched {
+            assert_eq!(shown(&exchange.response_head(&answer_head("200", None, None), false)), "pass");
+            assert!(!exchange.judges_response_body());
+        }
+    }
+    let mut held = exchange(BODY);
+    let _ = held.request_head(post(&[]), &caller(), false);
+    assert!(held.wants_plain_answer());
+    assert!(!exchange(&off).wants_plain_answer());
+}
+
+#[test]
+fn an_answer_that_carries_nothing_passes_without_a_body() {
+    for status in ["202", "204"] {
+        let mut exchange = forwarded(BODY, Some(LIST));
+        assert_eq!(shown(&exchange.response_head(&answer_head(status, None, None), false)), "change");
+        assert!(exchange.response_body(br#"{"tools":[]}"#, true, None).text.is_empty());
+    }
+    assert_eq!(shown(&forwarded(BODY, Some(LIST)).response_head(&answer_head("200", JSON, None), true)), "pass");
+}
+
+#[test]
+fn a_list_shows_what_the_same_caller_may_call() {
+    let policy = r#"{"callers":{"spiffe://cluster.local/ns/a/sa/b":{"tools":["t",{"name":"c","arguments":{"/a":{"maximum":1}}},
+        {"name":"e","expires":"1970-01-01T00:00:05Z"}],"deny_tools":["*_x"]},"spiffe://cluster.local/ns/a/sa/*":["d*"]}}"#;
+    let list = |names: &[&str]| {
+        let tools: Vec<_> = names.iter().map(|name| format!(r#"{{"name":"{name}"}}"#)).collect();
+        format!(r#"{{"jsonrpc":"2.0","id":"l","result":{{"tools":[{}]}}}}"#, tools.join(","))
+    };
+    let all = list(&["t", "c", "e", "d1", "d_x", "u", "T", &"d".repeat(9000), r"d\u0000"]);
+    for (now, shown) in [(1, &["t", "c", "e", "d1"][..]), (5, &["t", "c", "d1"])] {
+        for message in [Some(LIST), None] {
+            let mut exchange = forwarded(policy, message);
+            let _ = exchange.response_head(&answer_head("200", JSON, None), false);
+            let body = exchange.response_body(all.as_bytes(), true, Some(Duration::from_secs(now)));
+            assert_eq!((String::from_utf8_lossy(&body.text).as_ref(), body.record), (list(shown).as_str(), None));
+        }
+    }
+}
+
+#[test]
+fn a_list_that_cannot_be_read_is_an_error_under_the_id_of_its_request_and_is_recorded() {
+    let mut exchange = forwarded(BODY, Some(LIST));
+    let _ = exchange.response_head(&answer_head("200", EVENTS, None), false);
+    let body = exchange.response_body(b"data: {\"tools\":\n\n", false, None);
+    let error = concat!(
+        r#"{"jsonrpc":"2.0","id":"l","error":{"code":-32603,"message":"the server's list cannot be read","data":"#,
+        r#"{"mcp_toolgate":{"reason":"list_unreadable","request_id":"r"}}}}"#
+    );
+    assert_eq!(String::from_utf8_lossy(&body.text), format!("event: message\ndata: {error}\n\n"));
+    let record = body.record.expect("a record");
+    assert_eq!((record.reason, record.verdict), (Reason::ListUnreadable, Verdict::Deny));
+    assert_eq!((record.method.as_deref(), record.request_id.as_deref()), (Some("tools/list"), Some("r")));
+    assert!(record.rpc_id.is_some() && record.caller.is_some());
 }
 
 /// Surroundings that must not be asked.

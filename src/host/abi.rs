@@ -4,7 +4,7 @@
 use std::ptr::{null_mut, slice_from_raw_parts_mut};
 use std::time::Duration;
 
-use super::{HeaderBlock, Host, HostError, Level};
+use super::{Head, HeaderBlock, Host, HostError, Level};
 
 mod import {
     #[link(wasm_import_module = "env")]
@@ -24,6 +24,21 @@ mod import {
             length: usize,
             data: *mut *mut u8,
             size: *mut usize,
+        ) -> u32;
+        pub(super) fn proxy_set_buffer_bytes(
+            kind: u32,
+            start: usize,
+            length: usize,
+            data: *const u8,
+            size: usize,
+        ) -> u32;
+        pub(super) fn proxy_remove_header_map_value(kind: u32, key: *const u8, key_size: usize) -> u32;
+        pub(super) fn proxy_replace_header_map_value(
+            kind: u32,
+            key: *const u8,
+            key_size: usize,
+            value: *const u8,
+            value_size: usize,
         ) -> u32;
         pub(super) fn proxy_get_header_map_pairs(kind: u32, map: *mut *mut u8, size: *mut usize) -> u32;
         pub(super) fn proxy_get_header_map_value(
@@ -55,22 +70,14 @@ const UNREADABLE: u32 = u32::MAX;
 const REQUEST_HEADERS: u32 = 0;
 const RESPONSE_HEADERS: u32 = 2;
 const REQUEST_BODY: u32 = 0;
+const RESPONSE_BODY: u32 = 1;
 const PLUGIN_CONFIGURATION: u32 = 7;
 const REQUEST_STREAM: u32 = 0;
 const NO_GRPC_STATUS: i32 = -1;
 
-/// Runs the constructors of the C library below `std`, which a module does for itself.
-pub(super) fn construct() {
-    unsafe extern "C" {
-        fn __wasm_call_ctors();
-    }
-    // SAFETY: the linker makes this function, and the proxy calls the module's entry once.
-    unsafe { __wasm_call_ctors() };
-}
-
 /// Memory that the proxy fills and [`receive`] takes back: a boxed slice of exactly `size` bytes.
 pub(super) fn allocate(size: usize) -> *mut u8 {
-    Box::into_raw(vec![0; size].into_boxed_slice()).cast()
+    Box::into_raw(vec![0_u8; size].into_boxed_slice()).cast()
 }
 
 /// The proxy that runs this module.
@@ -113,6 +120,40 @@ impl Host for Proxy {
 
     fn request_body(&self, length: usize) -> Result<Vec<u8>, HostError> {
         if length == 0 { Ok(Vec::new()) } else { buffer(REQUEST_BODY, length) }
+    }
+
+    fn response_body(&self, length: usize) -> Result<Vec<u8>, HostError> {
+        if length == 0 { Ok(Vec::new()) } else { buffer(RESPONSE_BODY, length) }
+    }
+
+    fn set_response_body(&self, length: usize, text: &[u8]) -> Result<(), HostError> {
+        // SAFETY: the text lives through the call, and the proxy copies it.
+        let status = unsafe { import::proxy_set_buffer_bytes(RESPONSE_BODY, 0, length, text.as_ptr(), text.len()) };
+        done("proxy_set_buffer_bytes", status)
+    }
+
+    fn remove_header(&self, of: Head, name: &str) -> Result<(), HostError> {
+        let kind = match of {
+            Head::Request => REQUEST_HEADERS,
+            Head::Response => RESPONSE_HEADERS,
+        };
+        // SAFETY: the name lives through the call.
+        let status = unsafe { import::proxy_remove_header_map_value(kind, name.as_ptr(), name.len()) };
+        done("proxy_remove_header_map_value", status)
+    }
+
+    fn set_response_header(&self, name: &str, value: &str) -> Result<(), HostError> {
+        // SAFETY: name and value live through the call, and the proxy copies them.
+        let status = unsafe {
+            import::proxy_replace_header_map_value(
+                RESPONSE_HEADERS,
+                name.as_ptr(),
+                name.len(),
+                value.as_ptr(),
+                value.len(),
+            )
+        };
+        done("proxy_replace_header_map_value", status)
     }
 
     fn reply(&self, status: u16, headers: &[(&str, &str)], body: &[u8]) -> Result<(), HostError> {

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use super::{Host, Level};
 
-/// Most memory that undecided requests may take together in one worker, in bytes. The module's whole memory is capped
-/// at four times that, and a request that finds no room is refused rather than a trap.
+/// Most memory that undecided requests may take together in one worker, in bytes, and most that waiting answers may. The
+/// module's whole memory is capped at four times that, and what finds no room is refused rather than a trap.
 const MAX_HELD_BYTES: usize = 32 << 20;
 
 /// Most denials that one worker logs in a second. A caller that is refused costs a line of about a kilobyte; without a

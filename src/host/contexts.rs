@@ -60,7 +60,7 @@ impl<H: Host> Contexts<H> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{HeaderBlock, HostError, Level};
+    use super::super::{Head, HeaderBlock, HostError, Level};
     use super::*;
     use std::time::Duration;
 
@@ -91,6 +91,22 @@ mod tests {
         }
 
         fn request_body(&self, _length: usize) -> Result<Vec<u8>, HostError> {
+            Err(REFUSED)
+        }
+
+        fn response_body(&self, _length: usize) -> Result<Vec<u8>, HostError> {
+            Err(REFUSED)
+        }
+
+        fn set_response_body(&self, _length: usize, _text: &[u8]) -> Result<(), HostError> {
+            Err(REFUSED)
+        }
+
+        fn remove_header(&self, _of: Head, _name: &str) -> Result<(), HostError> {
+            Err(REFUSED)
+        }
+
+        fn set_response_header(&self, _name: &str, _value: &str) -> Result<(), HostError> {
             Err(REFUSED)
         }
 

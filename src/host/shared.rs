@@ -7,7 +7,10 @@ use crate::audit::Stamp;
 /// What outlives a stream.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    pub(super) budget: Budget,
+    /// What held requests take.
+    pub(super) requests: Budget,
+    /// What held answers take.
+    pub(super) answers: Budget,
     pub(super) denials: Denials,
     pub(super) peers: Peers,
     pub(super) place: Place,

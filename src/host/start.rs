@@ -20,7 +20,6 @@ extern "C" fn proxy_abi_version_0_2_1() {}
 
 #[unsafe(no_mangle)]
 extern "C" fn _initialize() {
-    abi::construct();
     // A panic is a trap; what can still be said is said.
     std::panic::set_hook(Box::new(|panic| Proxy.log(Level::Error, &format!("mcp_toolgate: {panic}"))));
 }
@@ -56,8 +55,13 @@ extern "C" fn proxy_on_request_trailers(id: u32, _count: usize) -> u32 {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn proxy_on_response_headers(id: u32, _count: usize, _end: bool) -> u32 {
-    flow(id, Stream::on_response_headers)
+extern "C" fn proxy_on_response_headers(id: u32, _count: usize, end: bool) -> u32 {
+    flow(id, |stream| stream.on_response_headers(end))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_response_body(id: u32, length: usize, end: bool) -> u32 {
+    flow(id, |stream| stream.on_response_body(length, end))
 }
 
 /// Comes before the access log is written, so that what is set here is in it.

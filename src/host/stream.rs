@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::budget::Charge;
 use super::shared::Shared;
-use super::{HeaderBlock, Host, Level, Peers};
+use super::{Head, HeaderBlock, Host, Level, Peers};
 use crate::audit::AuditRecord;
 use crate::decision::Verdict;
 use crate::exchange::{Exchange, Step, Surroundings, Turn};
@@ -15,6 +15,8 @@ use crate::principal::Principal;
 use crate::reason::{Reason, Refusal};
 use crate::reply::Reply;
 use crate::token::{Claims, TokenSource};
+
+mod answer;
 
 /// Whether the proxy goes on with a request or response.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -55,10 +57,15 @@ impl<H: Host> Stream<H> {
             }
             Err(error) => self.exchange.host_fault(error.call),
         };
-        match self.perform(turn) {
+        let flow = match self.perform(turn) {
             Some(held) => self.hold(held),
             None => self.settled().unwrap_or(Flow::Pause),
+        };
+        if self.exchange.wants_plain_answer() {
+            // An answer that is encoded all the same is refused.
+            let _ = self.host.remove_header(Head::Request, "accept-encoding");
         }
+        flow
     }
 
     /// More of the request's body has come: `length` bytes wait in all.
@@ -78,24 +85,6 @@ impl<H: Host> Stream<H> {
     /// The request ends by trailers.
     pub fn on_request_trailers(&mut self) -> Flow {
         self.settled().unwrap_or_else(|| self.judge_body())
-    }
-
-    /// The response's head has come.
-    pub fn on_response_headers(&mut self) -> Flow {
-        if !self.exchange.watches_response() {
-            return Flow::Continue;
-        }
-        let turn = match self.host.response_header("content-type") {
-            Ok(content_type) => self.exchange.response_head(content_type.as_deref()),
-            Err(error) => Some(self.exchange.host_fault(error.call)),
-        };
-        match turn {
-            None => Flow::Continue,
-            Some(turn) => {
-                self.perform(turn);
-                self.settled().unwrap_or(Flow::Pause)
-            }
-        }
     }
 
     /// The stream is over, and about to be logged.
@@ -132,7 +121,7 @@ impl<H: Host> Stream<H> {
 
     /// Makes room for a request that waits, or refuses it.
     fn hold(&mut self, held: Held) -> Flow {
-        self.charge = self.shared.budget.charge(self.exchange.held_bytes());
+        self.charge = self.shared.requests.charge(self.exchange.held_bytes());
         if self.charge.is_none() {
             let turn = self.exchange.overloaded();
             self.perform(turn);

@@ -140,7 +140,8 @@ impl<'a> Reference<'a> {
 }
 
 impl<'a> Field<'a> {
-    fn read(reader: &mut Reader<'a>) -> Result<Self, Refusal> {
+    /// Reads any value.
+    pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, Refusal> {
         Ok(reader.raw_text()?.map_or(Self::Other, Self::Text))
     }
 }
@@ -165,7 +166,7 @@ impl<'a> Items<'a> {
 }
 
 /// Reads a value member by member if it is an object, passes over it if it is not, and says which.
-fn object<'a>(
+pub(crate) fn object<'a>(
     reader: &mut Reader<'a>,
     place: &str,
     known: &[&str],

@@ -3,7 +3,9 @@
 use super::terms::notes_to_json;
 use crate::caller_pattern::CallerPattern;
 use crate::condition::canonical;
-use crate::config::{CallerConfig, Config, DeniedStatus, Hold, Notes, Rules, Tasks, ToolGrant, ToolItem};
+use crate::config::{
+    CEILING_MAX_EVENT_BYTES, CallerConfig, Config, DeniedStatus, Hold, Notes, Rules, Tasks, ToolGrant, ToolItem,
+};
 use crate::digest::sha256;
 use crate::glob::Glob;
 use crate::json::write::{Object, quoted};
@@ -30,13 +32,19 @@ fn text(config: &Config) -> String {
         .raw("denied_status", if config.denied_status == DeniedStatus::Ok { "200" } else { "403" })
         .maybe("denied_message", config.denied_message.as_deref())
         .raw("disclose", &config.disclose.to_string());
-    sorted(sorted(object, "verbs", &verbs), "exempt_paths", &config.exempt_paths)
+    let object = sorted(sorted(object, "verbs", &verbs), "exempt_paths", &config.exempt_paths)
         .raw("max_body_bytes", &config.limits.max_body_bytes.to_string())
         .raw("max_depth", &config.limits.max_depth.to_string())
         .raw("audit_allow", &config.audit.allow.to_string())
         .raw("audit_deny", &config.audit.deny.to_string())
-        .raw("identity", &identity(config))
-        .finish()
+        .raw("identity", &identity(config));
+    // Settings that came later stand here only where they are not as they were before there was a choice, so that the
+    // hash of a policy outlives the version of the filter.
+    let object = if config.filter_lists { object } else { object.raw("filter_lists", "false") };
+    match config.limits.max_event_bytes {
+        CEILING_MAX_EVENT_BYTES => object.finish(),
+        bytes => object.raw("max_event_bytes", &bytes.to_string()).finish(),
+    }
 }
 
 fn rules(rules: &Rules) -> String {

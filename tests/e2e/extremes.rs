@@ -65,7 +65,7 @@ fn no_body_takes_long_or_much_or_harms_the_next_request() {
 /// Sends a body and, on the same worker, an ordinary call.
 fn send(site: &Site, caller: &Client, extreme: &Extreme, round: &str, limit: Duration) {
     let id = format!("{}-{round}", extreme.name);
-    let answer = Answer { status: 200, content_type: "application/json".to_owned(), body: b"{}".to_vec() };
+    let answer = Answer::whole(200, "application/json", "{}");
     site.recorder.answer(&id, answer);
     let request = Request::post(extreme.body.as_str()).id(&id);
     let start = Instant::now();

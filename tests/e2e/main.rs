@@ -26,6 +26,7 @@ mod fixture;
 mod golden;
 mod holding;
 mod leaks;
+mod lists;
 mod memory;
 mod observe;
 mod records;

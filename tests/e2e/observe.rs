@@ -95,7 +95,7 @@ fn answers_of_every_kind_pass_unchanged() {
             ("odd", Request::tool_call("delete_tenant"), "text/html", "<p>\u{0}not JSON"),
         ] {
             let id = format!("{which} {}", hold.label());
-            let answer = Answer { status: 203, content_type: content_type.to_owned(), body: body.into() };
+            let answer = Answer::whole(203, content_type, body);
             site.recorder.answer(&id, answer);
             let response = site.caller(hold.label(), "spiffe://cluster.local/ns/x/sa/y").send(&request.id(&id));
             let seen = (response.status, response.head.header("content-type"), response.body.as_slice());
@@ -219,8 +219,7 @@ struct Seen {
 impl Passage {
     fn of(site: &Site, listener: &'static str, protocol: Protocol, refusal: &Refusal, count: usize) -> Self {
         let id = format!("{listener}-{count}");
-        let answer =
-            Answer { status: 202, content_type: "text/plain".to_owned(), body: format!("{count}\r\n\0").into() };
+        let answer = Answer::whole(202, "text/plain", format!("{count}\r\n\0"));
         site.recorder.answer(&id, answer);
         let mut callers = Callers::new(site, listener, protocol);
         let response = callers.exchange(refusal.caller, &refusal.request.clone().id(&id));

@@ -109,11 +109,7 @@ fn an_exempt_path_asks_nobody_and_is_no_way_in() {
 #[test]
 fn an_exempt_path_may_not_turn_out_to_be_a_stream() {
     let site = guarded_site(Hold::Headers);
-    let stream = |content_type: &str| Answer {
-        status: 200,
-        content_type: content_type.to_owned(),
-        body: b"event: message\ndata: {\"secret\":1}\n\n".to_vec(),
-    };
+    let stream = |content_type| Answer::whole(200, content_type, "event: message\ndata: {\"secret\":1}\n\n");
     for (id, content_type) in [("plain", "text/event-stream"), ("odd", "Text/Event-Stream; charset=utf-8")] {
         site.recorder.answer(id, stream(content_type));
         let request = Request::bodiless("GET", "/healthz").id(id);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use mcp_toolgate::host::{HeaderBlock, Host, HostError, Level, Plugin};
+use mcp_toolgate::host::{Head, HeaderBlock, Host, HostError, Level, Plugin};
 
 /// A stand-in for a proxy; its clones share one state.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +29,8 @@ pub struct State {
     pub response_headers: BTreeMap<String, Vec<u8>>,
     /// The buffered request body.
     pub body: Vec<u8>,
+    /// The response body that waits.
+    pub response_body: Vec<u8>,
     /// Calls that fail.
     pub failing: Vec<&'static str>,
     /// Local replies.
@@ -107,6 +109,30 @@ impl Host for MockHost {
 
     fn request_body(&self, length: usize) -> Result<Vec<u8>, HostError> {
         self.call("request_body", |state| state.body.iter().take(length).copied().collect())
+    }
+
+    fn response_body(&self, length: usize) -> Result<Vec<u8>, HostError> {
+        self.call("response_body", |state| state.response_body.iter().take(length).copied().collect())
+    }
+
+    fn set_response_body(&self, length: usize, text: &[u8]) -> Result<(), HostError> {
+        self.call("set_response_body", |state| {
+            let length = length.min(state.response_body.len());
+            state.response_body.splice(..length, text.iter().copied());
+        })
+    }
+
+    fn remove_header(&self, of: Head, name: &str) -> Result<(), HostError> {
+        self.call("remove_header", |state| match of {
+            Head::Request => state.request_headers.retain(|(own, _)| own != name),
+            Head::Response => drop(state.response_headers.remove(name)),
+        })
+    }
+
+    fn set_response_header(&self, name: &str, value: &str) -> Result<(), HostError> {
+        self.call("set_response_header", |state| {
+            state.response_headers.insert(name.to_owned(), value.as_bytes().to_vec());
+        })
     }
 
     fn reply(&self, status: u16, headers: &[(&str, &str)], body: &[u8]) -> Result<(), HostError> {

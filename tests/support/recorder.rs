@@ -42,14 +42,20 @@ pub struct Recorded {
 }
 
 /// What the recorder answers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
-    /// The one header that matters here.
+    /// The one header that matters nearly everywhere; empty for none.
     pub content_type: String,
-    /// The body.
+    /// Further headers.
+    pub headers: Vec<(String, String)>,
+    /// The body, or its beginning where pieces follow.
     pub body: Vec<u8>,
+    /// Pieces that follow in chunks, each after a wait.
+    pub pieces: Vec<(Duration, Vec<u8>)>,
+    /// Trailers behind the last chunk.
+    pub trailers: Vec<(String, String)>,
 }
 
 impl Answer {
@@ -57,8 +63,22 @@ impl Answer {
     #[must_use]
     pub fn to_json_rpc(request: &[u8]) -> Self {
         let message: Value = serde_json::from_slice(request).unwrap_or_default();
-        let answer = json!({ "jsonrpc": "2.0", "id": message["id"], "result": {} });
-        Self { status: 200, content_type: "application/json".to_owned(), body: answer.to_string().into_bytes() }
+        let result = match message["method"].as_str() {
+            Some(method) if method.ends_with("/list") => {
+                json!({ "tools": [], "prompts": [], "resources": [], "resourceTemplates": [] })
+            }
+            _ => json!({}),
+        };
+        let answer = json!({ "jsonrpc": "2.0", "id": message["id"], "result": result });
+        Self::whole(200, "application/json", answer.to_string())
+    }
+}
+
+impl Answer {
+    /// An answer in one piece.
+    #[must_use]
+    pub fn whole(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self { status, content_type: content_type.to_owned(), body: body.into(), ..Self::default() }
     }
 }
 
@@ -222,17 +242,48 @@ fn answer_to(shared: &Shared, index: usize) -> Answer {
 }
 
 fn write_answer(mut stream: &TcpStream, answer: &Answer, to_head: bool) -> io::Result<()> {
-    let mut bytes = format!(
-        "HTTP/1.1 {} Recorded\r\ncontent-type: {}\r\ncontent-length: {}\r\n\r\n",
-        answer.status,
-        answer.content_type,
-        answer.body.len()
-    )
-    .into_bytes();
-    if !to_head {
-        bytes.extend_from_slice(&answer.body);
+    let is_chunked = !answer.pieces.is_empty() || !answer.trailers.is_empty();
+    let mut bytes = format!("HTTP/1.1 {} Recorded\r\n", answer.status).into_bytes();
+    write_fields(&mut bytes, &answer.headers);
+    if !answer.content_type.is_empty() {
+        write!(bytes, "content-type: {}\r\n", answer.content_type)?;
     }
-    stream.write_all(&bytes)
+    if is_chunked {
+        bytes.extend(b"transfer-encoding: chunked\r\n\r\n");
+        write_chunk(&mut bytes, &answer.body);
+    } else {
+        write!(bytes, "content-length: {}\r\n\r\n", answer.body.len())?;
+        bytes.extend_from_slice(if to_head { b"" } else { &answer.body });
+    }
+    stream.write_all(&bytes)?;
+    for (wait, piece) in &answer.pieces {
+        thread::sleep(*wait);
+        let mut bytes = Vec::new();
+        write_chunk(&mut bytes, piece);
+        stream.write_all(&bytes)?;
+    }
+    if is_chunked {
+        let mut bytes = b"0\r\n".to_vec();
+        write_fields(&mut bytes, &answer.trailers);
+        bytes.extend(b"\r\n");
+        stream.write_all(&bytes)?;
+    }
+    Ok(())
+}
+
+fn write_fields(bytes: &mut Vec<u8>, fields: &[(String, String)]) {
+    for (name, value) in fields {
+        bytes.extend(format!("{name}: {value}\r\n").into_bytes());
+    }
+}
+
+/// An empty chunk would end the body.
+fn write_chunk(bytes: &mut Vec<u8>, piece: &[u8]) {
+    if !piece.is_empty() {
+        bytes.extend(format!("{:x}\r\n", piece.len()).into_bytes());
+        bytes.extend_from_slice(piece);
+        bytes.extend(b"\r\n");
+    }
 }
 
 /// Counts bytes as they are read from the socket, before anybody makes sense of them.

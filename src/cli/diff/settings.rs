@@ -25,6 +25,8 @@ pub(super) fn compare(old: &Config, new: &Config) -> Vec<Line> {
     add("identity.verification", verification(old), verification(new), listener(new));
     let domains = |config: &Config| optional(config.identity.trust_domains.as_deref());
     add("identity.trust_domains", domains(old), domains(new), false);
+    let filter = |config: &Config| config.filter_lists.to_string();
+    add("filter_lists", filter(old), filter(new), !new.filter_lists);
     let hold = |config: &Config| if config.hold == Hold::Body { "body" } else { "headers" }.to_owned();
     add("hold", hold(old), hold(new), false);
     let status = |config: &Config| if config.denied_status == DeniedStatus::Ok { "200" } else { "403" }.to_owned();
@@ -33,8 +35,10 @@ pub(super) fn compare(old: &Config, new: &Config) -> Vec<Line> {
     let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
     add("server", text(&old.server), text(&new.server), false);
     add("denied_message", text(&old.denied_message), text(&new.denied_message), false);
-    let limits =
-        |config: &Config| format!("{} bytes, {} levels", config.limits.max_body_bytes, config.limits.max_depth);
+    let limits = |Config { limits, .. }: &Config| {
+        let (body, event) = (limits.max_body_bytes, limits.max_event_bytes);
+        format!("{body} bytes, {} levels, events of {event} bytes", limits.max_depth)
+    };
     add("limits", limits(old), limits(new), false);
     let audit = |config: &Config| format!("allow {}, deny {}", config.audit.allow, config.audit.deny);
     add("audit", audit(old), audit(new), false);

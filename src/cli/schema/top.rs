@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{Row, list_of, part, with};
-use crate::config::{CEILING_MAX_BODY_BYTES, DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_DEPTH, SCHEMA_VERSION};
+use crate::config::{
+    CEILING_MAX_BODY_BYTES, CEILING_MAX_EVENT_BYTES, DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_DEPTH, SCHEMA_VERSION,
+};
 use crate::json::MAX_DEPTH;
 
 pub(super) const KEYS: &[Row] = &[
@@ -35,6 +37,7 @@ pub(super) const KEYS: &[Row] = &[
     ("exempt_paths", "Paths, without query, of health checks: nobody is asked who calls.", || {
         with(list_of("path"), json!({ "default": [], "examples": [["/healthz"]] }))
     }),
+    ("filter_lists", "`true`: answers to list requests show a caller only what it may use.", || flag(true)),
     ("hold", "Where a request waits for its decision; it must fit how Envoy is set.", || word(&["body", "headers"])),
     ("identity", "Where a caller's identity comes from.", || part("identity")),
     ("limits", "How large a message may be.", || part("limits")),
@@ -85,6 +88,10 @@ pub(super) const LIMITS: &[Row] = &[
         "Deepest nesting of a body, in levels.",
         || json!({ "type": "integer", "minimum": 4, "maximum": MAX_DEPTH, "default": DEFAULT_MAX_DEPTH }),
     ),
+    ("max_event_bytes", "Longest list, and longest event of a stream that may hold lists, in bytes.", || {
+        let longest = CEILING_MAX_EVENT_BYTES;
+        json!({ "type": "integer", "minimum": 1024, "maximum": longest, "default": longest })
+    }),
 ];
 
 pub(super) const SCOPE: &[Row] = &[
