@@ -16,6 +16,8 @@ use std::process::{Command, Stdio};
 mod cases;
 #[path = "cli/check.rs"]
 mod check;
+#[path = "cli/diff.rs"]
+mod diff;
 #[path = "cli/explain.rs"]
 mod explain;
 #[path = "cli/learn.rs"]
