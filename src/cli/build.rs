@@ -93,21 +93,28 @@ fn build(inputs: &Inputs, max_bytes: usize) -> Result<(Vec<Built>, Vec<Placed>),
         owners.insert(name.as_str(), sheets.add(input, "servers: {}"));
     }
     let faults = Collector::default();
-    let built = match (&inventory, &guardrail) {
+    let policies = match (&inventory, &guardrail) {
         (Some(inventory), Some(guardrail)) => build_trees(inventory, guardrail, &owners, max_bytes, &faults)?,
         _ => Vec::new(),
     };
     sheets.add_faults(faults.into_faults());
-    Ok((built, sheets.into_faults()))
+    let faults = sheets.into_faults();
+    let servers = policies.len();
+    let built: Vec<Built> = policies.into_iter().flatten().collect();
+    if faults.is_empty() && built.len() < servers {
+        return Err("a policy could not be built, and nothing says why; please report this".to_owned());
+    }
+    Ok((built, faults))
 }
 
+/// A policy for each server, or none where it has faults.
 fn build_trees<'n>(
     inventory: &'n Node,
     guardrail: &'n Node,
     owners: &'n BTreeMap<&'n str, Option<Node>>,
     max_bytes: usize,
     faults: &'n Collector,
-) -> Result<Vec<Built>, Failure> {
+) -> Result<Vec<Option<Built>>, Failure> {
     let names: BTreeSet<&str> = owners.keys().copied().collect();
     let inventory = inventory::read(inventory, &names, faults);
     let guardrail = Guardrail::read(guardrail, &inventory, faults);
@@ -122,9 +129,12 @@ fn build_trees<'n>(
         match Built::of(&merge(name, server, &parts, &guardrail), name, names)? {
             Ok(policy) => {
                 faults.extend(too_long(&policy, server, max_bytes));
-                built.push(policy);
+                built.push(Some(policy));
             }
-            Err(found) => faults.extend(found),
+            Err(found) => {
+                faults.extend(found);
+                built.push(None);
+            }
         }
     }
     Ok(built)
