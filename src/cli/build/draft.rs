@@ -1,8 +1,7 @@
 //! A policy in the making, put together from parts of files. Its faults are told by the paths of those files.
 
 use crate::cli::source::join;
-use crate::config::Fault;
-use crate::config::{Config, Faults, Member, Node, Value};
+use crate::config::{Config, Fault, Faults, Member, Node, Value};
 
 /// A policy in the making.
 #[derive(Debug, Default)]

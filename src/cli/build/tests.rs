@@ -285,7 +285,7 @@ fn world() -> impl Strategy<Value = World> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     /// Every policy allows what its files mean, and nothing else, whatever stands where.
     #[test]
