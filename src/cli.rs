@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod accept;
+mod build;
 mod cases;
 mod check;
 mod completions;
@@ -44,6 +45,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Build one policy for each server from the files of its owners, a guardrail and an inventory
+    Build(build::Arguments),
     /// Check policies and their set-ups: faults, and all that is doubtful
     Check(check::Arguments),
     /// Print a completion script for a shell
@@ -75,6 +78,7 @@ enum Command {
 impl Command {
     fn run(&self, out: &mut String) -> Result<Outcome, Failure> {
         match self {
+            Self::Build(arguments) => build::run(arguments, out),
             Self::Check(arguments) => check::run(arguments, out),
             Self::Completions(arguments) => completions::run(arguments, out),
             Self::Decide(arguments) => decide::run(arguments, out),

@@ -17,13 +17,14 @@ mod origin;
 mod plugin;
 mod spot;
 
+use embedded::doubts_within;
 pub(super) use embedded::{Embedded, moved};
 pub(super) use envoy::Chain;
 pub(super) use file::{read_bytes, read_text};
 pub(super) use files::Files;
 pub(super) use kubernetes::Object;
 pub(super) use plugin::{Plugin, Site};
-pub(super) use spot::Spot;
+pub(super) use spot::{Spot, join};
 
 /// What a file without a policy should hold.
 const WHERE_POLICIES_STAND: &str = "a policy stands alone, in a WasmPlugin, a TrafficExtension or an EnvoyFilter, or in \
@@ -151,6 +152,19 @@ impl Source {
 
 fn fault(at: usize, message: String, help: &str) -> Fault {
     Fault { path: String::new(), message, help: Some(help.to_owned()), at }
+}
+
+/// The one document of a text that is no policy, and what readers of YAML disagree on in it.
+pub(super) fn read_document(text: &str) -> Result<(Node, Vec<Fault>), Faults> {
+    let mut stream = parse(text)?;
+    stream.documents.retain(|document| !matches!(document.value, Value::Null));
+    if let Some(second) = stream.documents.get(1) {
+        let help = "put each into a file of its own";
+        return Err(Faults(vec![fault(second.at, "is a second document, and one is wanted".to_owned(), help)]));
+    }
+    let node = stream.documents.pop().unwrap_or(Node { at: 0, value: Value::Null });
+    let doubts = doubts_within(&node, &stream.doubts);
+    Ok((node, doubts))
 }
 
 /// JSON by the filter's own reader where the text starts like it, YAML otherwise.

@@ -15,7 +15,7 @@ use crate::glob::Glob;
 pub(super) struct Tools(pub(super) BTreeMap<String, Tool>);
 
 /// One of them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Tool {
     /// Whether the server's annotations call it destructive.
     pub(super) is_destructive: bool,
@@ -56,6 +56,19 @@ impl Tools {
         let from = self.0.range::<str, _>((Bound::Included(start), Bound::Unbounded));
         let alike = from.take_while(|(name, _)| name.starts_with(start));
         alike.filter(|(name, _)| glob.matches(name)).map(|(name, tool)| (name.as_str(), tool)).collect()
+    }
+
+    /// The tool that a name is most likely meant to be, if any is near.
+    pub(super) fn nearest(&self, name: &str) -> Option<&str> {
+        if Glob::is_pattern(name) {
+            return None;
+        }
+        let limit = (name.chars().count() / 3).max(1);
+        let distances = self.0.keys().map(|tool| {
+            let distance = strsim::osa_distance(&name.to_lowercase(), &tool.to_lowercase());
+            (distance, tool.as_str())
+        });
+        distances.filter(|(distance, _)| *distance <= limit).min().map(|(_, tool)| tool)
     }
 
     /// Adds a page; whether it is the last one.

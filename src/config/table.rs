@@ -15,6 +15,18 @@ impl Collector {
     pub(crate) fn into_faults(self) -> Vec<Fault> {
         self.0.into_inner()
     }
+
+    /// Adds what was found by other means.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn extend(&self, faults: impl IntoIterator<Item = Fault>) {
+        faults.into_iter().for_each(|fault| self.add(fault));
+    }
+
+    fn add(&self, fault: Fault) {
+        let mut faults = self.0.borrow_mut();
+        let after = faults.partition_point(|other| other.at <= fault.at);
+        faults.insert(after, fault);
+    }
 }
 
 /// A value on its place in the configuration.
@@ -43,6 +55,18 @@ impl<'n> Place<'n> {
         self.node.at
     }
 
+    /// This value as it was written.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn node(&self) -> &'n Node {
+        self.node
+    }
+
+    /// Where this value stands, from the top.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Records a fault of something within this value.
     pub(crate) fn fault_within(&self, at: usize, message: String, help: Option<&str>) {
         self.fault_at(at, &self.path, message, help);
@@ -59,10 +83,7 @@ impl<'n> Place<'n> {
     }
 
     fn fault_at(&self, at: usize, path: &str, message: String, help: Option<&str>) {
-        let fault = Fault { path: path.to_owned(), message, help: help.map(str::to_owned), at };
-        let mut faults = self.faults.0.borrow_mut();
-        let after = faults.partition_point(|other| other.at <= at);
-        faults.insert(after, fault);
+        self.faults.add(Fault { path: path.to_owned(), message, help: help.map(str::to_owned), at });
     }
 
     fn wrong_kind(&self, wanted: &str) {

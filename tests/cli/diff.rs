@@ -6,7 +6,7 @@ use std::process::Command;
 use super::{file, toolgate};
 
 const OLD: &str = "callers:\n  spiffe://a/b: [x]\n";
-const WIDER: &str = "callers:\n  spiffe://a/b: [x, y]\n";
+const WIDER: &str = "callers:\n  spiffe://a/b: [x, z]\n";
 
 fn diff(old: &str, new: &str, more: &[&str]) -> (Option<i32>, String, String) {
     let (old, new) = (file("diff-old.yaml", old), file("diff-new.yaml", new));
@@ -29,7 +29,7 @@ fn the_exit_status_tells_whether_anyone_gained() {
     let (code, out, _) = diff(OLD, WIDER, &["--format", "json"]);
     let json: serde_json::Value = serde_json::from_str(&out).expect("JSON");
     assert_eq!((code, &json["anyone_gained"]), (Some(2), &true.into()));
-    assert_eq!(json["changes"][0]["example"], serde_json::json!({"caller": "spiffe://a/b", "item": "y"}));
+    assert_eq!(json["changes"][0]["example"], serde_json::json!({"caller": "spiffe://a/b", "item": "z"}));
     let (code, _, err) = diff(OLD, "callerss: {}", &[]);
     assert_eq!(code, Some(1));
     assert!(err.contains("diff-new.yaml") && err.contains("did you mean `callers`?"), "{err}");
@@ -62,10 +62,11 @@ fn the_pull_request_check_stops_at_gains_and_faults() {
     assert_eq!(check().0, Some(0), "{}", check().1);
     std::fs::write(&policy, WIDER).expect("written");
     assert_eq!(check().0, Some(2), "{}", check().1);
-    std::fs::write(&policy, "callers: {}\n").expect("written");
+    std::fs::write(&policy, "callers:\n  spiffe://a/b: [{ name: x, arguments: { /n: { maximum: 1 } } }]\n")
+        .expect("written");
     assert_eq!(check().0, Some(0), "{}", check().1);
     std::fs::write(&policy, OLD).expect("written");
-    std::fs::write(&cases, "cases: [{ name: y, caller: spiffe://a/b, tool: y, expect: allow }]\n").expect("written");
+    std::fs::write(&cases, "cases: [{ name: z, caller: spiffe://a/b, tool: z, expect: allow }]\n").expect("written");
     assert_eq!(check().0, Some(1), "{}", check().1);
     std::fs::write(&policy, "callers: []\n").expect("written");
     assert_eq!(check().0, Some(1), "{}", check().1);

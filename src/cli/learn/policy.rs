@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::lesson::List;
 use super::map::{Entry, Grant, Seen};
-use super::yaml::{MAX_KEY, flow, scalar};
+use super::yaml::{flow, scalar};
+use crate::cli::wrap::write::MAX_KEY;
 use crate::text::printable;
 
 const LISTS: [List; 5] = [List::Tools, List::Prompts, List::Resources, List::Tasks, List::ExtraMethods];

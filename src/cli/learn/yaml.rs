@@ -6,10 +6,6 @@ use serde_json::Value;
 
 use crate::cli::yaml::is_plain_text;
 
-/// Longest text that may be a key without a mark before it, in characters (YAML 1.2, section 8.2.2), with room for
-/// quotes.
-pub(super) const MAX_KEY: usize = 1000;
-
 /// A text: as it is where nobody could take it for anything else, in double quotes otherwise.
 pub(super) fn scalar(text: &str) -> String {
     if is_plain_text(text) {

@@ -42,7 +42,7 @@ fn unknown(book: &Book<'_>, tools: &Tools) -> Vec<Finding> {
     for ((name, is_denied), (spot, count)) in unknown {
         let what = if Glob::is_pattern(name) { "no tool of the server matches" } else { "the server has no tool" };
         let more = if count > 1 { format!("; it stands in {count} places") } else { String::new() };
-        let near = if guesses > 0 { nearest(name, tools) } else { None };
+        let near = if guesses > 0 { tools.nearest(name) } else { None };
         guesses = guesses.saturating_sub(1);
         let help = match near {
             Some(near) => format!("did you mean `{near}`?"),
@@ -52,19 +52,6 @@ fn unknown(book: &Book<'_>, tools: &Tools) -> Vec<Finding> {
         found.push(spot.site(book).find(rule, format!("{what} `{name}`{more}"), &help));
     }
     found
-}
-
-/// The tool that a name is most likely meant to be, if any is near.
-fn nearest<'t>(name: &str, tools: &'t Tools) -> Option<&'t str> {
-    if Glob::is_pattern(name) {
-        return None;
-    }
-    let limit = (name.chars().count() / 3).max(1);
-    let distances = tools.0.keys().map(|tool| {
-        let distance = strsim::osa_distance(&name.to_lowercase(), &tool.to_lowercase());
-        (distance, tool.as_str())
-    });
-    distances.filter(|(distance, _)| *distance <= limit).min().map(|(_, tool)| tool)
 }
 
 /// Globs that grant what the server calls destructive.

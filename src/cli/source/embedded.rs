@@ -58,7 +58,7 @@ impl<'s> Embedded<'s> {
         let config = match &self.content {
             Ok(node) => {
                 let is_newer = is_newer(node);
-                let doubts = if is_newer { Vec::new() } else { self.doubts_within(node) };
+                let doubts = if is_newer { Vec::new() } else { doubts_within(node, self.doubts) };
                 let config = Config::read(node).map_err(|Faults(own)| {
                     let told: BTreeSet<usize> = doubts.iter().map(|doubt| doubt.at).collect();
                     let counts =
@@ -94,17 +94,17 @@ impl<'s> Embedded<'s> {
     fn placed(&self, fault: Fault) -> Fault {
         Fault { path: self.path_of(&fault.path), ..fault }
     }
+}
 
-    /// The doubts about what stands in the policy, with their paths.
-    fn doubts_within(&self, node: &Node) -> Vec<Fault> {
-        if self.doubts.is_empty() {
-            return Vec::new();
-        }
-        let mut paths = BTreeMap::new();
-        paths_of(node, "", &mut paths);
-        let of_policy = |doubt: &Fault| Some(Fault { path: paths.get(&doubt.at)?.clone(), ..doubt.clone() });
-        self.doubts.iter().filter_map(of_policy).collect()
+/// The doubts about what stands in a tree, with their paths.
+pub(super) fn doubts_within(node: &Node, doubts: &[Fault]) -> Vec<Fault> {
+    if doubts.is_empty() {
+        return Vec::new();
     }
+    let mut paths = BTreeMap::new();
+    paths_of(node, "", &mut paths);
+    let of_tree = |doubt: &Fault| Some(Fault { path: paths.get(&doubt.at)?.clone(), ..doubt.clone() });
+    doubts.iter().filter_map(of_tree).collect()
 }
 
 /// The policy of a `configuration`, which Envoy takes as any message, and the filter as text.

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::lines::Lines;
 
 /// A file, and the ones that it takes filter configurations from.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::cli) struct Files(Vec<File>);
 
 #[derive(Debug)]

@@ -11,6 +11,10 @@ const LINE: usize = 90;
 /// Longest mapping that stands on one line right below the top, in bytes.
 const SHORT_LINE: usize = 60;
 
+/// Longest text that may be a key without a mark before it, in characters (YAML 1.2, section 8.2.2), with room for
+/// quotes.
+pub(in crate::cli) const MAX_KEY: usize = 1000;
+
 /// Keys that what is added stands in front of.
 const RULES: [&str; 4] = ["caller_sets", "tool_sets", "callers", "candidate"];
 
@@ -86,7 +90,7 @@ pub(super) fn indented(text: &str, indent: &str) -> String {
 }
 
 /// One line of JSON, which is YAML as well.
-fn json_line(node: &Node) -> String {
+pub(in crate::cli) fn json_line(node: &Node) -> String {
     match &node.value {
         Value::Bool(flag) => flag.to_string(),
         Value::List(items) => format!("[{}]", items.iter().map(json_line).collect::<Vec<_>>().join(", ")),
@@ -112,7 +116,12 @@ fn write_yaml(node: &Node, indent: &str, text: &mut String) {
     match &node.value {
         Value::Map(members) if !members.is_empty() => {
             for member in members {
-                let _ = write!(text, "{indent}{}:", scalar(&member.key));
+                let key = scalar(&member.key);
+                let _ = if key.len() > MAX_KEY {
+                    write!(text, "{indent}? {key}\n{indent}:")
+                } else {
+                    write!(text, "{indent}{key}:")
+                };
                 write_below(&member.node, indent, text);
             }
         }
@@ -220,6 +229,14 @@ mod tests {
         assert_eq!(stream.doubts, [], "{}", yaml(&node, "  "));
         assert_eq!(stream.documents.iter().map(json_line).collect::<Vec<_>>(), [one_line]);
         assert!(json(&node).is_ascii() && yaml(&node, "").is_ascii());
+    }
+
+    #[test]
+    fn a_long_key_is_read_again() {
+        let text = format!(r#"{{"a": {{"{0}": {{"k": ["v"]}}, "b": [{{"{0}": "*"}}]}}}}"#, "x".repeat(2048));
+        let node = Node::from_json(text.as_bytes()).expect("JSON");
+        let stream = yaml::parse_stream(&yaml(&node, "")).expect("YAML");
+        assert_eq!(stream.documents.iter().map(json_line).collect::<Vec<_>>(), [json_line(&node)]);
     }
 
     #[test]
