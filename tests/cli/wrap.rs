@@ -113,7 +113,7 @@ fn what_would_silently_work_wrongly_is_refused() {
         ),
         (
             &[("--module", Some("dist/mcp_toolgate.wasm"))],
-            "--module `dist/mcp_toolgate.wasm`: Istio takes this for an OCI image; a file is written `file:///\u{2026}`",
+            "--module `dist/mcp_toolgate.wasm`: Istio takes this for an OCI image; a file is written `file:///PATH`",
         ),
         (&[("--module", Some("file:///opt/x.wasm"))], "--sha256: nobody checks the hash of a file; leave it out"),
         (&[("--sha256", Some("123"))], "--sha256 `123`: must be 64 lower-case hex digits"),
