@@ -62,6 +62,7 @@ pub(super) fn compare(old: &Config, new: &Config) -> Result<Vec<Line>, TooComple
     }
     let resources = |config: &Config| Access::<Uris>::of_resources(&config.rules);
     lines.extend(lines_of("resources", &resources(old)?, &resources(new)?)?);
+    lines.extend(changes::any_grant(&old.rules, &new.rules, &lines)?);
     lines.extend(changes::tokens(&old.rules, &new.rules)?);
     lines.sort_by_key(|line| line.sign);
     Ok(lines)
