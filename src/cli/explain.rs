@@ -33,6 +33,7 @@ mod token;
 
 use change::{Change, changes};
 use entry::{EntryAccount, Standing, account};
+use grant::obstacle;
 use near::{Miss, distance, is_near, miss};
 
 /// Most entries that are shown though they are not for the caller.
@@ -186,7 +187,9 @@ pub(super) fn explain(config: &Config, policy: &Rc<Policy>, request: &Request) -
     let target = call.as_ref().and_then(Call::target).map(str::to_owned);
     let method = message.as_ref().and_then(Message::method).map(str::to_owned);
     let candidate = by_candidate(config, request)?.filter(|by| by.verdict != record.verdict);
-    let remarks = remarks(config, candidate.as_ref(), call.is_some());
+    let obstacle = call.as_ref().and_then(obstacle).filter(|_| record.verdict == Verdict::Deny);
+    let mut remarks = remarks(config, candidate.as_ref(), call.is_some());
+    remarks.extend(obstacle.map(|why| format!("no policy can grant this by its name: {why}")));
     Ok(Explanation { record, method, target, changes, then, entries, near, candidate, remarks })
 }
 
