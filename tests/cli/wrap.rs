@@ -213,3 +213,11 @@ fn envoy_loads_what_is_written() {
     );
     assert_loads("wrap-envoy-filter.yaml", &inserted);
 }
+
+#[test]
+fn the_path_of_a_module_is_written_as_it_was_given() {
+    let policy = format!("{POLICY}limits: {{ max_body_bytes: 2097152 }}\n");
+    let (status, out, err) = wrap(&policy, &["--form", "envoy", "--module", "/opt/1114112/2228224.wasm"]);
+    assert_eq!((status, err.as_str()), (Some(0), ""));
+    assert!(out.contains("filename: /opt/1114112/2228224.wasm }"), "{out}");
+}

@@ -35,10 +35,11 @@ pub(super) fn bootstrap(policy: &Fitted, module: &Module, listen: &str, server: 
     let around = |text: &str| {
         text.replace(LISTENS, &socket(listen))
             .replace(SERVER, &socket(server))
-            .replace(MODULE, &format!("filename: {path}"))
             .replace(ROUTE_BUFFER, &(2 * buffer).to_string())
             .replace(BUFFER, &buffer.to_string())
             .replace(" (1 MiB)", "")
+            // Last: no other replacement may look into it.
+            .replace(MODULE, &format!("filename: {path}"))
     };
     for address in [listen, server] {
         address.parse::<SocketAddr>().map_err(|_| format!("`{address}`: write an IP address and a port"))?;
