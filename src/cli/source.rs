@@ -23,7 +23,7 @@ pub(super) use file::{name as name_of, read_bytes, read_text, standard_input};
 pub(super) use files::Files;
 pub(super) use kubernetes::Object;
 pub(super) use plugin::{Plugin, Site};
-pub(super) use spot::Spot;
+pub(super) use spot::{Spot, join};
 
 /// What a file without a policy should hold.
 const WHERE_POLICIES_STAND: &str = "a policy stands alone, in a WasmPlugin, a TrafficExtension or an EnvoyFilter, or in \
