@@ -95,19 +95,16 @@ impl<U: Universe> Access<U> {
         for (terms, callers, items) in grants {
             rectangles.entry(terms).or_default().push((callers, Language::union_of(&items)?));
         }
+        let any = Relation::of(rectangles.values().flatten().cloned())?.subtract(denied)?;
         let mut by_terms = BTreeMap::new();
-        let mut any = Relation::of([])?;
         let mut plain = Relation::of([])?;
         for (terms, rectangles) in rectangles {
             let granted = Relation::of(rectangles)?.subtract(denied)?;
             if terms.is_plain() {
                 plain = granted.clone();
-                any = granted.clone();
                 by_terms.insert(terms, granted);
             } else {
-                let granted = granted.subtract(&plain)?;
-                any = any.union(&granted)?;
-                by_terms.insert(terms, granted);
+                by_terms.insert(terms, granted.subtract(&plain)?);
             }
         }
         Ok(Self { by_terms, any })

@@ -32,24 +32,27 @@ pub(super) fn lines_of<U: Universe>(
 
 /// What is granted before and after, but on other terms.
 fn changed<U: Universe>(kind: &'static str, old: &Access<U>, new: &Access<U>) -> Result<Vec<Line>, TooComplex> {
-    let mut went = only(old, new)?;
-    let mut came = only(new, old)?;
+    let (went, came) = (only(old, new)?, only(new, old)?);
+    // What of it stands on no changed terms before.
+    let mut alone = came.clone();
     let mut lines = Vec::new();
-    for (was, gone) in &mut went {
-        let before = gone.clone();
-        for (is, come) in &mut came {
-            let both = before.intersect(come)?;
+    for (was, gone) in &went {
+        let mut left = gone.clone();
+        for (is, come) in &came {
+            let both = gone.intersect(come)?;
+            if both.is_empty() {
+                continue;
+            }
             lines.extend(tell(kind, &both, Sign::Changed, Some(was), Some(is))?);
-            *gone = gone.subtract(&both)?;
+            left = left.subtract(&both)?;
+            if let Some(alone) = alone.get_mut(is) {
+                *alone = alone.subtract(&both)?;
+            }
         }
-        lines.extend(tell(kind, gone, Sign::Changed, Some(was), None)?);
+        lines.extend(tell(kind, &left, Sign::Changed, Some(was), None)?);
     }
-    for (is, come) in &came {
-        let mut alone = come.clone();
-        for gone in only(old, new)?.values() {
-            alone = alone.subtract(gone)?;
-        }
-        lines.extend(tell(kind, &alone, Sign::Changed, None, Some(is))?);
+    for (is, alone) in &alone {
+        lines.extend(tell(kind, alone, Sign::Changed, None, Some(is))?);
     }
     Ok(lines)
 }
@@ -62,9 +65,8 @@ fn only<U: Universe>(first: &Access<U>, second: &Access<U>) -> Result<BTreeMap<T
             Some(same) => granted.subtract(same)?,
             None => granted.clone(),
         };
-        let left = left.intersect(&second.any)?;
         if !left.is_empty() {
-            only.insert(terms.clone(), left);
+            only.insert(terms.clone(), left.intersect(&second.any)?);
         }
     }
     Ok(only)
