@@ -30,8 +30,8 @@ use cell::Mark;
 use judge::Judge;
 use table::Table;
 
-/// Most cells of a table: ten times what a browser shows at ease.
-const MAX_CELLS: usize = 2_000_000;
+/// Most cells of a table: a gigabyte in memory.
+const MAX_CELLS: usize = 4_000_000;
 
 /// Columns of a terminal that does not say how many it has.
 const DEFAULT_WIDTH: usize = 100;
