@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::text::printable;
+
 mod accept;
 mod build;
 mod cases;
@@ -126,7 +128,7 @@ enum Outcome {
     No,
 }
 
-/// One sentence that says what went wrong, and what to do.
+/// What went wrong, and what to do: a sentence, or one line for each fault of a file.
 type Failure = String;
 
 /// Runs the command line of this process.
@@ -141,14 +143,23 @@ pub fn main() -> ExitCode {
     };
     let mut out = String::new();
     let outcome = arguments.command.run(&mut out);
-    // Whoever reads may have heard enough.
-    let _ = io::stdout().lock().write_all(out.as_bytes());
-    match outcome {
+    match print(&out).and(outcome) {
         Ok(Outcome::Yes) => ExitCode::SUCCESS,
         Ok(Outcome::No) => ExitCode::from(2),
         Err(failure) => {
-            let _ = writeln!(io::stderr(), "toolgate: {failure}");
+            // It may hold what stands in files: no line of it may reach a terminal as it is.
+            let lines: Vec<String> = failure.lines().map(printable).collect();
+            let _ = writeln!(io::stderr(), "toolgate: {}", lines.join("\n"));
             ExitCode::from(1)
         }
+    }
+}
+
+/// Prints all of it, unless whoever reads has heard enough.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("standard output: {error}")),
+        _ => Ok(()),
     }
 }

@@ -98,7 +98,7 @@ impl Report {
         for result in &self.results {
             if let Some(text) = result.failure() {
                 let Verdicts { name, line, column, .. } = result;
-                let _ = writeln!(out, "FAILED {}:{line}:{column}: {}", self.file, printable(name));
+                let _ = writeln!(out, "{}", printable(&format!("FAILED {}:{line}:{column}: {name}", self.file)));
                 text.lines().for_each(|line| {
                     let _ = writeln!(out, "  {line}");
                 });
@@ -106,7 +106,8 @@ impl Report {
         }
         let failed = self.failures();
         let passed = self.results.len() - failed;
-        let _ = writeln!(out, "{}: {passed} passed, {failed} failed, by {}", self.file, self.policy);
+        let line = format!("{}: {passed} passed, {failed} failed, by {}", self.file, self.policy);
+        let _ = writeln!(out, "{}", printable(&line));
     }
 
     fn json(&self) -> Value {

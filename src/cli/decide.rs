@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::source::{Source, read_bytes};
+use super::source::{Source, name_of, read_bytes, read_text};
 use super::{Failure, Format, Outcome, Peer};
 use crate::audit::{AuditRecord, Stamp};
 use crate::decision::Verdict;
@@ -56,9 +56,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, out: &mut String) -> Result<Outcome, Failure> {
     let source = Source::read(&arguments.policy)?;
-    let policy = source
-        .policy()
-        .map_err(|faults| format!("{}: {} (`toolgate check` shows each fault on its place)", source.name, faults))?;
+    let policy = source.policy().map_err(|faults| source.failure(&faults))?;
     let known = Known {
         principal: principal(&arguments.peer)?,
         claims: arguments.claims.as_deref().map(claims).transpose()?,
@@ -113,8 +111,7 @@ fn principal(peer: &Peer) -> Result<Principal, Failure> {
 
 /// The claims of a file.
 pub(super) fn claims(path: &Path) -> Result<Claims, Failure> {
-    let text = String::from_utf8(read_bytes(path)?).map_err(|_| format!("{}: is not UTF-8", path.display()))?;
-    Claims::from_json(text).map_err(|refusal| format!("{}: {}", path.display(), refusal.detail))
+    Claims::from_json(read_text(path)?).map_err(|refusal| format!("{}: {}", name_of(path), refusal.detail))
 }
 
 /// The moment that a command is asked about, or now.

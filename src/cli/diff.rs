@@ -38,9 +38,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, out: &mut String) -> Result<Outcome, Failure> {
     let read = |path| {
         let source = Source::read(path)?;
-        source
-            .config()
-            .map_err(|faults| format!("{}: {} (`toolgate check` shows each fault on its place)", source.name, faults))
+        source.config().map_err(|faults| source.failure(&faults))
     };
     let (old, new) = (read(&arguments.old)?, read(&arguments.new)?);
     let lines = compare(&old, &new).map_err(|error| format!("the policies cannot be compared: {error}"))?;
@@ -64,6 +62,7 @@ pub(super) fn compare(old: &Config, new: &Config) -> Result<Vec<Line>, TooComple
     }
     let resources = |config: &Config| Access::<Uris>::of_resources(&config.rules);
     lines.extend(lines_of("resources", &resources(old)?, &resources(new)?)?);
+    lines.extend(changes::any_grant(&old.rules, &new.rules, &lines)?);
     lines.extend(changes::tokens(&old.rules, &new.rules)?);
     lines.sort_by_key(|line| line.sign);
     Ok(lines)

@@ -11,7 +11,7 @@ use clap::Args;
 use super::decide::moment;
 use super::loaded::Loaded;
 use super::question::{Question, Request, Target, check_object};
-use super::source::read_bytes;
+use super::source::{name_of, read_text};
 use super::{Failure, Format, Outcome};
 use crate::audit::AuditRecord;
 use crate::call::Call;
@@ -33,6 +33,7 @@ mod token;
 
 use change::{Change, changes};
 use entry::{EntryAccount, Standing, account};
+use grant::obstacle;
 use near::{Miss, distance, is_near, miss};
 
 /// Most entries that are shown though they are not for the caller.
@@ -113,7 +114,7 @@ impl Arguments {
         let caller = SpiffeId::parse(&self.caller).map_err(|error| format!("--caller `{}`: {error}", self.caller))?;
         let arguments = self.given.as_deref().map(json_or_file).transpose()?;
         let question = Question { method: self.method.clone(), target: self.target.target(), arguments };
-        let claims = self.claims.as_deref().map(text).transpose()?;
+        let claims = self.claims.as_deref().map(object).transpose()?;
         Ok(Request { caller, claims, now: moment(self.at.as_deref())?, body: question.body()? })
     }
 }
@@ -128,13 +129,14 @@ fn json_or_file(argument: &str) -> Result<String, Failure> {
     if argument.trim_start().starts_with('{') {
         return Ok(argument.to_owned());
     }
-    let text = text(Path::new(argument))?;
-    check_object(&text).map_err(|error| format!("{argument}: {error}"))?;
-    Ok(text)
+    object(Path::new(argument))
 }
 
-fn text(path: &Path) -> Result<String, Failure> {
-    String::from_utf8(read_bytes(path)?).map_err(|_| format!("{}: is not UTF-8 text", path.display()))
+/// The text of a file that holds a JSON object.
+fn object(path: &Path) -> Result<String, Failure> {
+    let text = read_text(path)?;
+    check_object(&text).map_err(|error| format!("{}: {error}", name_of(path)))?;
+    Ok(text)
 }
 
 /// Everything in a policy that concerns one call.
@@ -185,7 +187,9 @@ pub(super) fn explain(config: &Config, policy: &Rc<Policy>, request: &Request) -
     let target = call.as_ref().and_then(Call::target).map(str::to_owned);
     let method = message.as_ref().and_then(Message::method).map(str::to_owned);
     let candidate = by_candidate(config, request)?.filter(|by| by.verdict != record.verdict);
-    let remarks = remarks(config, candidate.as_ref(), call.is_some());
+    let obstacle = call.as_ref().and_then(obstacle).filter(|_| record.verdict == Verdict::Deny);
+    let mut remarks = remarks(config, candidate.as_ref(), call.is_some());
+    remarks.extend(obstacle.map(|why| format!("no policy can grant this by its name: {why}")));
     Ok(Explanation { record, method, target, changes, then, entries, near, candidate, remarks })
 }
 

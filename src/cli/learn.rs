@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::decide::moment;
-use super::source::Source;
+use super::source::{Source, name_of, standard_input};
 use super::{Failure, Format, Outcome};
 use crate::config::Config;
 use crate::text::printable;
@@ -107,17 +107,15 @@ pub(super) fn run(arguments: &Arguments, out: &mut String) -> Result<Outcome, Fa
 
 fn read_policy(path: &Path) -> Result<(String, Config), Failure> {
     let source = Source::read(path)?;
-    let config = source
-        .config()
-        .map_err(|faults| format!("{}: {faults} (`toolgate check` shows each fault on its place)", source.name))?;
+    let config = source.config().map_err(|faults| source.failure(&faults))?;
     Ok((source.name, config))
 }
 
 fn read(study: &mut Study, path: &Path) -> Result<(), Failure> {
+    let name = name_of(path);
     if path == Path::new("-") {
-        return study.read("standard input", io::stdin().lock());
+        return study.read(&name, standard_input()?);
     }
-    let name = path.display().to_string();
     let file = File::open(path).map_err(|error| format!("{name}: {error}"))?;
     study.read(&name, BufReader::with_capacity(1 << 16, file))
 }

@@ -39,8 +39,7 @@ impl Loaded {
     }
 
     fn of(source: Source) -> Result<Self, Failure> {
-        let fault = |faults| format!("{}: {faults} (`toolgate check` shows each fault on its place)", source.name);
-        let (config, entries) = Self::parse(&source).map_err(fault)?;
+        let (config, entries) = Self::parse(&source).map_err(|faults| source.failure(&faults))?;
         let policy = Rc::new(Policy::compile(config.clone()));
         Ok(Self { config, policy, source, entries })
     }

@@ -30,6 +30,9 @@ use cell::Mark;
 use judge::Judge;
 use table::Table;
 
+/// Most cells of a table: a gigabyte in memory.
+const MAX_CELLS: usize = 4_000_000;
+
 /// Columns of a terminal that does not say how many it has.
 const DEFAULT_WIDTH: usize = 100;
 
@@ -92,9 +95,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut String) -> Result<Outcome, Fa
 
 fn review(arguments: &Arguments) -> Result<Review, Failure> {
     let source = Source::read(&arguments.policy)?;
-    let mut config = source
-        .config()
-        .map_err(|faults| format!("{}: {faults} (`toolgate check` shows each fault on its place)", source.name))?;
+    let mut config = source.config().map_err(|faults| source.failure(&faults))?;
     let now = moment(arguments.at.as_deref())?;
     let mut notes = Vec::new();
     let hash = Policy::compile(config.clone()).hash().to_owned();
@@ -109,6 +110,14 @@ fn review(arguments: &Arguments) -> Result<Review, Failure> {
         None => axes::callers_of(&config.rules),
     };
     let columns = if arguments.tools.is_empty() { axes::tools_of(&config.rules) } else { read(&arguments.tools)? };
+    if rows.len().saturating_mul(columns.len()) > MAX_CELLS {
+        let (callers, tools) = (rows.len(), columns.len());
+        let way_out = "choose callers by `--callers`, tools by `--tools`";
+        return Err(format!(
+            "{}: {callers} callers and {tools} tools are too many for one table; {way_out}",
+            source.name
+        ));
+    }
     if rows.is_empty() || columns.is_empty() {
         notes.push("there is nothing to show: there are no callers, or no tools");
     }

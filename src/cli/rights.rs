@@ -8,7 +8,8 @@ use crate::caller_index::CallerIndex;
 use crate::caller_pattern::CallerPattern;
 use crate::condition::canonical;
 use crate::config::{CallerConfig, ToolItem};
-use crate::language::{Callers, Language, Names, TooComplex};
+use crate::glob::{Glob, UriGlob};
+use crate::language::{Callers, Language, Names, TooComplex, Uris};
 use crate::policy::Grant;
 use crate::token::{Binding, TokenSource};
 
@@ -34,6 +35,12 @@ impl<'c> Overlaps<'c> {
 pub(super) fn callers_of(entry: &CallerConfig) -> Result<Language<Callers>, TooComplex> {
     let patterns: Vec<_> = entry.patterns.iter().map(Language::pattern).collect();
     Language::union_of(&patterns)
+}
+
+/// The URIs of an item of `resources`. What is no pattern was a fault of the configuration.
+pub(super) fn uris_of(text: &str) -> Language<Uris> {
+    let pattern = Glob::is_pattern(text).then(|| UriGlob::parse(text).ok()).flatten();
+    pattern.map_or_else(|| Language::uri(text), |pattern| Language::<Uris>::glob(&pattern))
 }
 
 pub(super) fn too_complex(_: TooComplex) -> Failure {
@@ -102,7 +109,7 @@ pub(super) fn token(binding: &Binding) -> String {
         let scopes: Vec<String> = scopes
             .iter()
             .map(|(name, tools)| {
-                let tools: Vec<&str> = tools.iter().map(crate::glob::Glob::as_str).collect();
+                let tools: Vec<&str> = tools.iter().map(Glob::as_str).collect();
                 format!("{name} ({})", tools.join(", "))
             })
             .collect();

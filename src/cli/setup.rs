@@ -30,6 +30,8 @@ struct World<'s> {
     objects: Vec<Object<'s>>,
     chains: Vec<Chain<'s>>,
     plugins: Vec<Plugin<'s>>,
+    /// What a bootstrap gives its listeners by name (SDS).
+    secrets: Vec<Spot<'s>>,
 }
 
 /// What is found of the set-ups of a file, in the order of the text. A file that cannot be read, or that is a policy
@@ -42,6 +44,7 @@ pub(super) fn findings(source: &Source) -> Vec<Finding> {
         objects: documents.iter().flat_map(Object::all).collect(),
         chains: documents.iter().flat_map(Chain::all).collect(),
         plugins: plugins.iter().map(|(plugin, _)| plugin.clone()).collect(),
+        secrets: documents.iter().flat_map(|document| document.dig(&["static_resources", "secrets"]).items()).collect(),
     };
     let mut found = unseen(&world);
     for (plugin, policy) in &plugins {
@@ -129,6 +132,12 @@ impl<'s> Case<'_, 's> {
 }
 
 impl<'s> World<'s> {
+    /// The secret that a reference names, if it stands in the file.
+    fn secret(&self, reference: &Spot<'s>) -> Option<&Spot<'s>> {
+        let name = reference.get("name").text().filter(|_| !reference.get("sds_config").is_there())?;
+        self.secrets.iter().find(|secret| secret.get("name").text() == Some(name))
+    }
+
     /// The `configPatches` of every `EnvoyFilter` that `covers` says yes to, each with its object.
     fn patches(&self, covers: impl Fn(&Object<'s>) -> bool) -> Vec<(&Object<'s>, Spot<'s>)> {
         let filters = self.objects.iter().filter(|object| object.kind == "EnvoyFilter" && covers(object));

@@ -20,7 +20,7 @@ mod spot;
 use embedded::doubts_within;
 pub(super) use embedded::{Embedded, moved};
 pub(super) use envoy::Chain;
-pub(super) use file::{read_bytes, read_text};
+pub(super) use file::{name as name_of, read_bytes, read_text, standard_input};
 pub(super) use files::Files;
 pub(super) use kubernetes::Object;
 pub(super) use plugin::{Plugin, Site};
@@ -29,6 +29,9 @@ pub(super) use spot::{Spot, join};
 /// What a file without a policy should hold.
 const WHERE_POLICIES_STAND: &str = "a policy stands alone, in a WasmPlugin, a TrafficExtension or an EnvoyFilter, or in \
                                     the wasm filter of an Envoy bootstrap";
+
+/// Most faults of a file that a failure tells.
+const MOST_FAULTS: usize = 20;
 
 /// A file that holds policies.
 pub(super) struct Source {
@@ -141,6 +144,17 @@ impl Source {
     /// The one policy, or every fault of it.
     pub(super) fn policy(&self) -> Result<Policy, Faults> {
         self.config().map(Policy::compile)
+    }
+
+    /// Faults, each on its place, one in a line.
+    pub(super) fn failure(&self, Faults(faults): &Faults) -> Failure {
+        let told = faults.iter().take(MOST_FAULTS).map(|fault| {
+            let (name, line, column) = self.place(fault.at);
+            format!("{name}:{line}:{column}: {fault}")
+        });
+        let more = faults.len().saturating_sub(MOST_FAULTS);
+        let more = (more > 0).then(|| format!("and {more} more: `toolgate check` shows all faults of a policy"));
+        told.chain(more).collect::<Vec<_>>().join("\n")
     }
 
     /// File, line and column of an offset, from 1, the column in characters. The file is another one where a bootstrap

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::Failure;
-use super::source::read_bytes;
+use super::source::{name_of, read_bytes};
 use crate::glob::Glob;
 
 /// The tools of a server, by name.
@@ -29,13 +29,13 @@ impl Tools {
         let mut tools = Self::default();
         let mut is_whole = false;
         for path in paths {
-            let name = path.display();
+            let name = name_of(path);
             let page: Value = serde_json::from_slice(&read_bytes(path)?)
                 .map_err(|error| format!("{name}: not a saved `tools/list` answer: {error}"))?;
             is_whole |= tools.add(&page).map_err(|why| format!("{name}: not a saved `tools/list` answer: {why}"))?;
         }
         if !is_whole && let Some(path) = paths.last() {
-            let name = path.display();
+            let name = name_of(path);
             return Err(format!("{name}: more pages follow (`nextCursor`); give each of them with `--tools`"));
         }
         Ok(tools)

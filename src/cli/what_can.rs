@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 
 use super::decide::moment;
 use super::loaded::Loaded;
-use super::rights::{Overlaps, callers_of, coverable, parts, terms, token, too_complex};
+use super::rights::{Overlaps, callers_of, coverable, parts, terms, token, too_complex, uris_of};
 use super::{Failure, Format, Outcome};
 use crate::caller_pattern::CallerPattern;
 use crate::config::{CallerConfig, Enforcement, Rules, Tasks};
-use crate::glob::{Glob, UriGlob};
+use crate::glob::Glob;
 use crate::language::{Callers, Language, Names, Relation, TooComplex, Universe, Uris};
 use crate::policy::{Entry, Grant};
 use crate::text::printable;
@@ -47,13 +47,15 @@ pub(super) fn run(arguments: &Arguments, out: &mut String) -> Result<Outcome, Fa
             let _ = writeln!(out, "{:#}", rights.json(&loaded));
         }
     }
-    Ok(if rights.lines.is_empty() { Outcome::No } else { Outcome::Yes })
+    Ok(if rights.any_grant.is_empty() { Outcome::No } else { Outcome::Yes })
 }
 
 /// All that some callers may do.
 struct Rights<'c> {
     asked: Language<Callers>,
     lines: Vec<Line>,
+    /// Those with any grant, even one that `deny_tools` makes useless.
+    any_grant: Language<Callers>,
     denied: Vec<Line>,
     /// Grants that have ended: callers, list, item and terms.
     ended: Vec<Line>,
@@ -136,11 +138,12 @@ impl<'c> Rights<'c> {
         let mut entries: Vec<&CallerConfig> = Overlaps::new(rules.callers.iter()).with(&[pattern]).collect();
         entries.sort_by_key(|entry| &entry.key);
         let mut gathered = Gathered::default();
-        let mut tokens = Vec::new();
+        let (mut tokens, mut holding) = (Vec::new(), Vec::new());
         for entry in &entries {
             let Some(compiled) = compiled.get(entry.key.as_str()) else { continue };
             let callers = asked.intersect(&callers_of(entry)?)?;
             gathered.add(rules, entry, compiled, &callers, now)?;
+            holding.extend(compiled.has_grant(now).then(|| callers.clone()));
             tokens.extend(entry.token.as_ref().map(|_| (*entry, callers)));
         }
         let (denied, uncovered) = (Relation::of(gathered.denied)?, Relation::of(gathered.uncovered)?);
@@ -155,14 +158,15 @@ impl<'c> Rights<'c> {
         }
         lines.sort_by_key(|line| LISTS.iter().position(|list| *list == line.list));
         let denied = lines_of("deny_tools", &[], &denied)?;
-        Ok(Self { asked, lines, denied, ended: gathered.ended, tokens, entries })
+        let any_grant = Language::union_of(&holding)?;
+        Ok(Self { asked, lines, any_grant, denied, ended: gathered.ended, tokens, entries })
     }
 
     fn human(&self, loaded: &Loaded, out: &mut String) {
         let mut line = |depth: usize, text: &str| {
             let _ = writeln!(out, "{:indent$}{}", "", printable(text), indent = depth * 2);
         };
-        line(0, &format!("{}{}", self.asked, if self.lines.is_empty() { " may do nothing" } else { " may use" }));
+        line(0, &format!("{}{}", self.asked, if self.any_grant.is_empty() { " may do nothing" } else { " may use" }));
         if loaded.policy.enforcement() == Enforcement::Observe {
             line(1, "note: `enforcement: observe`: whatever is called is let through");
         }
@@ -175,8 +179,10 @@ impl<'c> Rights<'c> {
             format!("{}: {}{}", it.list, words.join(", "), only(&it.callers))
         };
         self.lines.iter().for_each(|it| line(1, &text(it)));
-        if !self.lines.is_empty() {
-            line(1, "and `initialize`, `ping` and the lists, which need any one grant");
+        if !self.any_grant.is_empty() {
+            let and = if self.lines.is_empty() { "nothing but" } else { "and" };
+            let text = format!("{and} `initialize`, `ping` and the lists, which need any one grant");
+            line(1, &format!("{text}{}", only(&self.any_grant)));
         }
         self.denied.iter().for_each(|it| line(1, &text(it)));
         self.ended.iter().for_each(|it| line(1, &format!("ended: {}", text(it))));
@@ -215,6 +221,7 @@ impl<'c> Rights<'c> {
             "policy": { "file": loaded.name(), "hash": loaded.policy.hash() },
             "enforcement": loaded.policy.enforcement().as_str(),
             "may": lines(&self.lines),
+            "any_grant": (!self.any_grant.is_empty()).then(|| self.any_grant.to_string()),
             "denied": lines(&self.denied),
             "ended": lines(&self.ended),
             "tokens": self.tokens.iter().map(token).collect::<Vec<_>>(),
@@ -262,7 +269,7 @@ impl Gathered {
         let tasks =
             tasks.into_iter().filter_map(|(needed, word)| Some((compiled.tasks(needed)?, Language::name(word))));
         names.extend(prompts.chain(methods).chain(tasks));
-        let resources = entry.resources.iter().filter_map(|uri| Some((compiled.resource(uri)?, uri_glob(uri))));
+        let resources = entry.resources.iter().filter_map(|uri| Some((compiled.resource(uri)?, uris_of(uri))));
         sort_in(names, callers, now, &mut self.names, &mut self.ended)?;
         sort_in(resources.collect(), callers, now, &mut self.uris, &mut self.ended)?;
         let denied: Vec<_> = entry.deny_tools.iter().flat_map(|item| rules.tools_of(item)).map(glob).collect();
@@ -302,12 +309,6 @@ where
 
 fn glob(text: &str) -> Language<Names> {
     Language::<Names>::glob(&Glob::new(text))
-}
-
-/// What is no pattern was a fault of the configuration.
-fn uri_glob(text: &str) -> Language<Uris> {
-    let pattern = Glob::is_pattern(text).then(|| UriGlob::parse(text).ok()).flatten();
-    pattern.map_or_else(|| Language::uri(text), |pattern| Language::<Uris>::glob(&pattern))
 }
 
 #[cfg(test)]

@@ -110,9 +110,8 @@ pub(super) fn run(arguments: &Arguments, out: &mut String) -> Result<Outcome, Fa
 
 /// The policy with `hold` and `identity.verification` as the form needs them.
 fn fitted(source: &Source, form: Form) -> Result<Fitted, Failure> {
-    let faulty = |faults| format!("{}: {faults} (`toolgate check` shows each fault on its place)", source.name);
-    let embedded = source.embedded().map_err(faulty)?;
-    embedded.config().map_err(faulty)?;
+    let embedded = source.embedded().map_err(|faults| source.failure(&faults))?;
+    embedded.config().map_err(|faults| source.failure(&faults))?;
     let mut node = embedded.node().cloned().ok_or_else(|| format!("{}: holds no policy", source.name))?;
     let hold = if form.hold() == Hold::Headers { "headers" } else { "body" };
     write::set(&mut node, &["hold"], hold);

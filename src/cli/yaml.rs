@@ -11,7 +11,7 @@ mod offsets;
 mod scalar;
 
 use offsets::Offsets;
-pub(super) use scalar::is_plain_text;
+pub(super) use scalar::{MAX_KEY, written};
 use scalar::{read_key, read_plain};
 
 /// Deepest nesting, in levels; a policy needs ten, an Envoy bootstrap around it some twenty more.

@@ -142,7 +142,8 @@ impl<U: Universe> Relation<U> {
                 draft.add_single(caller, &Arc::new(items.intersect(theirs, work)?));
             }
         }
-        for (caller, items) in &other.single {
+        let others = other.single.iter().filter(|_| !self.wide.lines.is_empty());
+        for (caller, items) in others {
             for theirs in self.wide.at(caller) {
                 draft.add_single(caller, &Arc::new(items.intersect(theirs, work)?));
             }

@@ -265,3 +265,28 @@ fn what_does_not_show_in_the_verdict_is_noted() {
         assert!(out.contains(note), "{out}");
     }
 }
+
+#[test]
+fn an_empty_set_has_not_ended_and_is_no_slip() {
+    let policy = file(
+        "explain-empty-set.yaml",
+        "tool_sets: { s: [] }\ncallers:\n  spiffe://td/a:\n  - set: s\n  spiffe://td/b:\n  - set: s\n  - other\n",
+    );
+    let policy = policy.to_str().expect("a path");
+    let (status, out, _) = toolgate(&["explain", "-p", policy, "-c", "spiffe://td/a", "-m", "tools/list"], "");
+    let expected = "to allow it:\n  1. add to callers.\"spiffe://td/a\": any grant (explain-empty-set.yaml:3:3)\n  then: \
+                    allow: caller_granted\n";
+    assert!(status == Some(2) && out.contains(expected) && out.contains("tools: 1 other item, not for this"), "{out}");
+    let (status, out, _) = toolgate(&["explain", "-p", policy, "-c", "spiffe://td/b", "tool_x"], "");
+    assert!(status == Some(2) && !out.contains("slip") && !out.contains("set s"), "{out}");
+}
+
+#[test]
+fn what_no_policy_takes_is_not_advised_and_a_star_is_said_to_grant_more() {
+    let (status, out, _) = explain("spiffe://td/x", &["a\u{7}"]);
+    let note = "  note: no policy can grant this by its name: holds a control character\n";
+    assert!(status == Some(2) && out.contains(note) && !out.contains("to allow it"), "{out}");
+    let (status, out, _) = explain("spiffe://td/x", &["a*b"]);
+    let advice = "{ tools: [\"a*b\"] (which grants more: `*` is a wildcard there) }";
+    assert!(status == Some(2) && out.contains(advice), "{out}");
+}

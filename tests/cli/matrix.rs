@@ -163,7 +163,12 @@ fn what_cannot_be_read_is_said_in_one_sentence() {
     }
     let (status, _, err) = matrix("faulty.yaml", "callers: { spiffe://a//b: [x] }\n", &[]);
     assert_eq!(status, Some(1));
-    assert!(err.contains("faulty.yaml: callers.\"spiffe://a//b\": empty path segment (`toolgate check`"), "{err}");
+    assert_eq!(err, "toolgate: faulty.yaml:1:12: callers.\"spiffe://a//b\": empty path segment\n");
+    let callers: String = (0..2100).map(|at| format!("  spiffe://a/b{at}: [t{at}]\n")).collect();
+    let (status, out, err) = matrix("too-many.yaml", &format!("callers:\n{callers}"), &["--csv"]);
+    let expected = "toolgate: too-many.yaml: 2100 callers and 2100 tools are too many for one table; choose callers by \
+                    `--callers`, tools by `--tools`\n";
+    assert_eq!((status, out.as_str(), err.as_str()), (Some(1), "", expected));
 }
 
 /// Tags of a page, in their order, without what stands in style and script.

@@ -162,3 +162,21 @@ fn printed(command: &str, folder: &Path) -> String {
     let output = output.expect("a shell");
     String::from_utf8(output.stdout).expect("UTF-8") + &String::from_utf8_lossy(&output.stderr)
 }
+
+#[test]
+fn who_holds_nothing_but_denied_grants_may_still_list() {
+    let policy = file(
+        "review-denied.yaml",
+        "callers:\n  spiffe://td/a: { tools: [x], deny_tools: [x] }\n  spiffe://td/b: { deny_tools: [x] }\n",
+    );
+    let what_can = |caller: &str| toolgate(&["what-can", "-p", policy.to_str().expect("a path"), caller], "");
+    let (status, out, _) = what_can("spiffe://td/a");
+    let expected =
+        "spiffe://td/a may use\n  nothing but `initialize`, `ping` and the lists, which need any one grant\n";
+    assert!(status == Some(0) && out.starts_with(expected), "{out}");
+    let (status, out, _) = what_can("spiffe://td/*");
+    let expected = "  nothing but `initialize`, `ping` and the lists, which need any one grant (only spiffe://td/a)\n";
+    assert!(status == Some(0) && out.contains(expected), "{out}");
+    let (status, out, _) = what_can("spiffe://td/b");
+    assert!(status == Some(2) && out.starts_with("spiffe://td/b may do nothing\n"), "{out}");
+}

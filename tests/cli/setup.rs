@@ -271,6 +271,12 @@ fn filters_on_the_wrong_place_are_found() {
     let plugin_selector = "  selector:\n    matchLabels:\n      app: desk\n";
     let lua = filter("lua.v3.Lua", "");
     assert_found(&[
+        (
+            Base::Envoy,
+            "outbound_traffic",
+            "  listeners:\n  - name: mcp\n",
+            "  listeners:\n  - traffic_direction: OUTBOUND\n    name: mcp\n",
+        ),
         (Base::EnvoyFilter, "outbound_traffic", inbound, &anywhere),
         (Base::EnvoyFilter, "outbound_traffic", inbound, &outbound),
         (Base::Buffered, "outbound_traffic", "  match:\n  - mode: SERVER\n", ""),
@@ -298,6 +304,17 @@ fn listeners_that_let_in_whom_they_should_not_are_found() {
     let untrusted =
         "              trust_chain_verification: ACCEPT_UNTRUSTED\n              custom_validator_config:\n";
     let expired = "              allow_expired_certificate: true\n              custom_validator_config:\n";
+    // The listener's own context, and a secret of the same file in its place.
+    let (_, rest) = BOOTSTRAP.split_once("            validation_context:\n").expect("a context");
+    let (rest, _) = rest.split_once("  clusters:\n").expect("clusters");
+    let context = &format!("            validation_context:\n{rest}");
+    let (_, filters) = rest.split_once("      filters:\n").expect("filters");
+    let from_sds = |secret: &str| {
+        format!(
+            "            validation_context_sds_secret_config: {{ name: ca }}\n      filters:\n{filters}  secrets:\n  - \
+             {{ name: ca, validation_context: {{ {secret} }} }}\n"
+        )
+    };
     let listener = r#""identity": { "trust_domains": ["cluster.local"] }"#;
     let mutual = "---\napiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: { name: p, namespace: tools }\nspec: { mtls: { mode: STRICT } }\n---\napiVersion: networking";
     let rule = "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: d, namespace: tools }\nspec: { host: desk, trafficPolicy: { tls: { mode: SIMPLE } } }\n---\napiVersion: networking";
@@ -307,6 +324,9 @@ fn listeners_that_let_in_whom_they_should_not_are_found() {
         (Base::Envoy, "untrusted_certificates", chain, untrusted),
         (Base::Envoy, "untrusted_certificates", chain, "              nothing:\n"),
         (Base::Envoy, "expired_certificates", chain, expired),
+        (Base::Envoy, "untrusted_certificates", context, &from_sds("trust_chain_verification: ACCEPT_UNTRUSTED")),
+        (Base::Envoy, "untrusted_certificates", context, &from_sds("")),
+        (Base::Envoy, "expired_certificates", context, &from_sds("trusted_ca: {}, allow_expired_certificate: true")),
         (Base::Envoy, "session_resumption", "          disable_stateful_session_resumption: true\n", ""),
         (
             Base::Envoy,
@@ -337,7 +357,15 @@ fn listeners_that_let_in_whom_they_should_not_are_found() {
             "          request_timeout: 30s\n",
             "          request_timeout: 30s\n          trust_chain_verification: ACCEPT_UNTRUSTED\n",
         ),
+        (
+            Base::EnvoyFilter,
+            "untrusted_certificates",
+            "          request_timeout: 30s\n",
+            "          request_timeout: 30s\n          trust_chain_verification: 1\n",
+        ),
     ]);
+    let trusted = edited(BOOTSTRAP, context, &from_sds("trusted_ca: { filename: ca.pem }"));
+    assert_eq!(found("trusted.yaml", &trusted), (Some(0), BTreeSet::new()));
     let strict = edited(&Base::Buffered.text(), next, mutual);
     assert_eq!(found("strict.yaml", &strict).0, Some(0));
     // Where the listener is believed, resumption is no matter, and a listener that takes anybody is a worse one.
@@ -377,6 +405,7 @@ fn envoys_that_let_too_much_through_or_too_little_are_found() {
         (Base::Envoy, "headers_with_underscores", "action: REJECT_REQUEST", "action: ALLOW"),
         (Base::Envoy, "route_timeout", "cluster: mcp_server, timeout: 0s", "cluster: mcp_server"),
         (Base::Envoy, "several_servers", route, second),
+        (Base::Envoy, "several_servers", "cluster: mcp_server, timeout", "cluster_header: x-server, timeout"),
         (Base::Envoy, "server_unguarded", "          http2_protocol_options:\n", upgrade),
     ]);
     let scoped =

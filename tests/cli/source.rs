@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -137,7 +138,7 @@ fn several_policies_are_told_apart_and_one_is_wanted_where_one_is_used() {
     let arguments = ["decide", "--policy", path.to_str().expect("a path"), "--caller", "spiffe://a/b"];
     let (status, out, err) = toolgate(&arguments, "{}");
     let expected =
-        "several.yaml: holds 2 policies (WasmPlugin tools/gate, WasmPlugin tools/toolgate-2), and one is wanted";
+        "several.yaml:11:17: holds 2 policies (WasmPlugin tools/gate, WasmPlugin tools/toolgate-2), and one is wanted";
     assert_eq!((status, out.as_str()), (Some(1), ""));
     assert!(err.contains(expected), "{err}");
     let (status, out) = check("bare-two.yaml", "callers: {}\n---\ncallers: { spiffe://a/b: [1] }\n");
@@ -238,4 +239,63 @@ fn a_large_policy_is_read_in_time_that_grows_with_its_length() {
     let small = time("callers-500.yaml", policy(500));
     let large = time("callers-10000.yaml", policy(10_000));
     assert!(large < small * 80, "{small:?} for 500 callers, {large:?} for 10,000");
+}
+
+#[test]
+fn every_command_tells_each_fault_on_its_place_and_nothing_that_a_terminal_obeys() {
+    let path = file("hostile.yaml", "server: s\ncallers:\n  spiffe://a/b: [x]\n\"\\e[2J\u{202e}\": 1\nholdd: body\n");
+    let path = path.to_str().expect("a path");
+    let expected = "toolgate: hostile.yaml:4:1: unknown key `\\u{1b}[2J\\u{202e}`\nhostile.yaml:5:1: unknown key `holdd` (did \
+                    you mean `hold`?)\n";
+    for arguments in [
+        &["who-can", "-p", path, "x"][..],
+        &["what-can", "-p", path, "spiffe://a/b"],
+        &["explain", "-p", path, "-c", "spiffe://a/b", "x"],
+        &["decide", "-p", path, "-c", "spiffe://a/b"],
+        &["matrix", "-p", path],
+        &["diff", path, path],
+        &["learn", "-p", path, path],
+        &["wrap", "--form", "envoy", "--module", "/x.wasm", path],
+    ] {
+        let (status, out, err) = toolgate(arguments, "{}");
+        assert_eq!((status, out.as_str(), err.as_str()), (Some(1), "", expected), "{arguments:?}");
+    }
+    let many: String = (0..30).map(|at| format!("k{at}: 1\n")).collect();
+    let (_, _, err) = toolgate(&["who-can", "-p", "-", "x"], &many);
+    assert!(err.ends_with("\nand 10 more: `toolgate check` shows all faults of a policy\n"), "{err}");
+}
+
+#[test]
+fn standard_input_is_read_once() {
+    for arguments in [
+        &["decide", "-p", "-", "-c", "spiffe://a/b"][..],
+        &["diff", "-", "-"],
+        &["explain", "-p", "-", "-c", "spiffe://a/b", "x", "-a", "-"],
+        &["learn", "-p", "-", "-"],
+        &["matrix", "-p", "-", "--callers", "-"],
+    ] {
+        let (status, out, err) = toolgate(arguments, RULES);
+        let expected =
+            "toolgate: standard input is asked for twice, and can be read once: name a file for one of the two\n";
+        assert_eq!((status, out.as_str(), err.as_str()), (Some(1), "", expected), "{arguments:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_printed_is_a_failure_and_a_reader_that_has_heard_enough_is_none() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_toolgate"));
+    if let Ok(full) = std::fs::File::options().write(true).open("/dev/full") {
+        let output = command.arg("schema").stdout(full).output().expect("runs");
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&output.stderr).starts_with("toolgate: standard output: "));
+    }
+    let mut child = Command::new(env!("CARGO_BIN_EXE_toolgate"))
+        .arg("schema")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("ends");
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
 }

@@ -113,7 +113,7 @@ fn what_would_silently_work_wrongly_is_refused() {
         ),
         (
             &[("--module", Some("dist/mcp_toolgate.wasm"))],
-            "--module `dist/mcp_toolgate.wasm`: Istio takes this for an OCI image; a file is written `file:///\u{2026}`",
+            "--module `dist/mcp_toolgate.wasm`: Istio takes this for an OCI image; a file is written `file:///PATH`",
         ),
         (&[("--module", Some("file:///opt/x.wasm"))], "--sha256: nobody checks the hash of a file; leave it out"),
         (&[("--sha256", Some("123"))], "--sha256 `123`: must be 64 lower-case hex digits"),
@@ -212,4 +212,12 @@ fn envoy_loads_what_is_written() {
         extension.trim_end()
     );
     assert_loads("wrap-envoy-filter.yaml", &inserted);
+}
+
+#[test]
+fn the_path_of_a_module_is_written_as_it_was_given() {
+    let policy = format!("{POLICY}limits: {{ max_body_bytes: 2097152 }}\n");
+    let (status, out, err) = wrap(&policy, &["--form", "envoy", "--module", "/opt/1114112/2228224.wasm"]);
+    assert_eq!((status, err.as_str()), (Some(0), ""));
+    assert!(out.contains("filename: /opt/1114112/2228224.wasm }"), "{out}");
 }

@@ -10,7 +10,7 @@ use crate::cli::Failure;
 use crate::cli::decide::moment;
 use crate::cli::explain::nearest;
 use crate::cli::question::{Question, Request, Target, check_object};
-use crate::cli::source::{Source, Spot, read_text};
+use crate::cli::source::{Source, Spot, name_of, read_text};
 use crate::config::{Node, Value};
 use crate::decimal::Decimal;
 use crate::decision::Verdict;
@@ -69,15 +69,15 @@ pub(super) struct Expected {
 
 impl CaseFile {
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
-        let name = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
-        let text = read_text(path)?;
-        if text.trim().is_empty() {
+        let (name, text) = (name_of(path), read_text(path)?);
+        let says_nothing = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
+        if text.lines().all(says_nothing) {
             return Err(format!("{name}: is empty; it should hold `cases`"));
         }
         let source = Source::of_text(name, text, None)?;
         let faults = Faults::default();
         let (policy, cases) = {
-            let documents = source.spots().map_err(|faults| format!("{}: {faults}", source.name))?;
+            let documents = source.spots().map_err(|faults| source.failure(&faults))?;
             let [document] = documents.as_slice() else {
                 return Err(format!("{}: holds {} documents, and one is wanted", source.name, documents.len()));
             };

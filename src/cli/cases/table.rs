@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use crate::cli::explain::nearest;
 use crate::cli::source::{Source, Spot};
-use crate::config::{Fault, Value};
+use crate::config::{self, Fault, Value};
 
 /// All faults of one file.
 #[derive(Default)]
@@ -27,12 +27,7 @@ impl Faults {
     pub(super) fn told(self, source: &Source) -> Option<String> {
         let mut faults = self.0.into_inner();
         faults.sort_by_key(|fault| fault.at);
-        let told = faults.iter().map(|fault| {
-            let (name, line, column) = source.place(fault.at);
-            format!("{name}:{line}:{column}: {fault}")
-        });
-        let told: Vec<String> = told.collect();
-        (!told.is_empty()).then(|| told.join("\n"))
+        (!faults.is_empty()).then(|| source.failure(&config::Faults(faults)))
     }
 }
 

@@ -1,11 +1,16 @@
 //! Who may use what, by the terms on which it is granted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::terms::Terms;
-use crate::config::{CallerConfig, Rules, Tasks};
-use crate::glob::{Glob, UriGlob};
+use crate::cli::rights::{callers_of, uris_of};
+use crate::config::{CallerConfig, Rules, Tasks, ToolGrant};
+use crate::glob::Glob;
 use crate::language::{Callers, Language, Names, Relation, TooComplex, Universe, Uris};
+
+/// What takes any one grant, as lines call it.
+const ANY_GRANT: &str = "initialize, ping, lists";
 
 /// What is granted by name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -14,6 +19,8 @@ pub(super) enum Kind {
     Prompts,
     ExtraMethods,
     Tasks,
+    /// What takes any one grant, even one that `deny_tools` makes useless.
+    AnyGrant,
 }
 
 impl Kind {
@@ -23,6 +30,7 @@ impl Kind {
             Self::Prompts => "prompts",
             Self::ExtraMethods => "extra_methods",
             Self::Tasks => "tasks",
+            Self::AnyGrant => "any_grant",
         }
     }
 }
@@ -43,7 +51,7 @@ impl Access<Names> {
         let mut grants: Grants<Names> = Vec::new();
         let mut denied = Vec::new();
         for caller in &rules.callers {
-            let callers = callers(caller)?;
+            let callers = callers_of(caller)?;
             let whole = Terms::new(&[], caller.notes.expires);
             match kind {
                 Kind::Tools => {
@@ -60,6 +68,10 @@ impl Access<Names> {
                     grants.push((whole, callers, methods.collect()));
                 }
                 Kind::Tasks => grants.push((whole, callers, tasks(caller.tasks))),
+                Kind::AnyGrant => {
+                    let any = |end| (Terms::new(&[], end), callers.clone(), vec![Language::name(ANY_GRANT)]);
+                    grants.extend(ends(rules, caller).into_iter().map(any));
+                }
             }
         }
         Self::new(grants, &Relation::of(denied)?)
@@ -70,12 +82,8 @@ impl Access<Uris> {
     pub(super) fn of_resources(rules: &Rules) -> Result<Self, TooComplex> {
         let mut grants: Grants<Uris> = Vec::new();
         for caller in &rules.callers {
-            // What is no pattern was a fault of the configuration.
-            let uris = caller.resources.iter().map(|text| {
-                let pattern = Glob::is_pattern(text).then(|| UriGlob::parse(text).ok()).flatten();
-                pattern.map_or_else(|| Language::uri(text), |pattern| Language::<Uris>::glob(&pattern))
-            });
-            grants.push((Terms::new(&[], caller.notes.expires), callers(caller)?, uris.collect()));
+            let uris = caller.resources.iter().map(|text| uris_of(text));
+            grants.push((Terms::new(&[], caller.notes.expires), callers_of(caller)?, uris.collect()));
         }
         Self::new(grants, &Relation::of([])?)
     }
@@ -87,39 +95,44 @@ impl<U: Universe> Access<U> {
         for (terms, callers, items) in grants {
             rectangles.entry(terms).or_default().push((callers, Language::union_of(&items)?));
         }
+        let any = Relation::of(rectangles.values().flatten().cloned())?.subtract(denied)?;
         let mut by_terms = BTreeMap::new();
-        let mut any = Relation::of([])?;
         let mut plain = Relation::of([])?;
         for (terms, rectangles) in rectangles {
             let granted = Relation::of(rectangles)?.subtract(denied)?;
             if terms.is_plain() {
                 plain = granted.clone();
-                any = granted.clone();
                 by_terms.insert(terms, granted);
             } else {
-                let granted = granted.subtract(&plain)?;
-                any = any.union(&granted)?;
-                by_terms.insert(terms, granted);
+                by_terms.insert(terms, granted.subtract(&plain)?);
             }
         }
         Ok(Self { by_terms, any })
     }
 }
 
-pub(super) fn callers(caller: &CallerConfig) -> Result<Language<Callers>, TooComplex> {
-    let patterns: Vec<_> = caller.patterns.iter().map(Language::pattern).collect();
-    Language::union_of(&patterns)
-}
-
 /// The tools of an entry by the terms on which they are granted.
 fn tools(rules: &Rules, caller: &CallerConfig) -> BTreeMap<Terms, Vec<Language<Names>>> {
     let mut tools: BTreeMap<Terms, Vec<Language<Names>>> = BTreeMap::new();
     for grant in &caller.tools {
-        let expires = grant.notes.expires.into_iter().chain(caller.notes.expires).min();
         let names = rules.tools_of(&grant.item).map(glob);
-        tools.entry(Terms::new(&grant.conditions, expires)).or_default().extend(names);
+        tools.entry(Terms::new(&grant.conditions, end(grant, caller))).or_default().extend(names);
     }
     tools
+}
+
+/// When grants of an entry end. An empty set grants nothing.
+fn ends(rules: &Rules, caller: &CallerConfig) -> BTreeSet<Option<Duration>> {
+    let lists = [&caller.prompts, &caller.resources, &caller.extra_methods];
+    let has_others = caller.tasks != Tasks::None || lists.iter().any(|list| !list.is_empty());
+    let tools = caller.tools.iter().filter(|grant| rules.tools_of(&grant.item).next().is_some());
+    let others = has_others.then_some(caller.notes.expires);
+    tools.map(|grant| end(grant, caller)).chain(others).collect()
+}
+
+/// When a grant of tools ends.
+fn end(grant: &ToolGrant, caller: &CallerConfig) -> Option<Duration> {
+    grant.notes.expires.into_iter().chain(caller.notes.expires).min()
 }
 
 fn tasks(tasks: Tasks) -> Vec<Language<Names>> {

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use crate::language::{Callers, Language};
+
 /// Which way a line goes.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(in crate::cli) enum Sign {
@@ -41,6 +43,8 @@ pub(in crate::cli) struct Line {
     pub(in crate::cli) kind: &'static str,
     /// Whom it concerns, in the policy's words; the name of a setting.
     pub(in crate::cli) callers: String,
+    /// The same as a set; none for a setting.
+    pub(in crate::cli) whom: Option<Language<Callers>>,
     /// What it concerns; empty for a setting.
     pub(in crate::cli) items: String,
     /// On what terms it was granted; for a setting, its value.

@@ -51,6 +51,7 @@ fn line(name: &str, was: &str, is: &str, widens: bool) -> Line {
         sign: Sign::Changed,
         kind: "setting",
         callers: name.to_owned(),
+        whom: None,
         items: String::new(),
         was: Some(printable(was)),
         is: Some(printable(is)),

@@ -34,11 +34,15 @@ fn allowed(config: &Config) -> Vec<bool> {
                 tokens.look(&TokenSource::Metadata("payload".into()), |_| claims.ok_or(none));
                 let principal = Principal::Spiffe(Rc::new(id.clone()));
                 let subject = Subject { principal, tokens, now: Some(Duration::from_secs(now)) };
+                let mut ask = |method: &str, needs| {
+                    let call = Call { method: method.into(), needs };
+                    allowed.push(decide(&policy, &subject, &call).verdict() == Verdict::Allow);
+                };
+                ask("tools/list", Needs::AnyGrant);
                 for tool in TOOLS {
                     for arguments in ARGUMENTS {
                         let needs = Needs::Tool { name: tool.into(), arguments: CallArguments::Read(arguments) };
-                        let call = Call { method: "tools/call".into(), needs };
-                        allowed.push(decide(&policy, &subject, &call).verdict() == Verdict::Allow);
+                        ask("tools/call", needs);
                     }
                 }
             }
@@ -193,6 +197,16 @@ fn what_changed_is_told_in_the_words_of_the_policy() {
             one(json!({"tasks": true})),
             one(json!({"tasks": "list"})),
             &["+ tasks: spiffe://t/a: list\n    without conditions\n"],
+        ),
+        (
+            json!({}),
+            one(json!({"tools": ["x"], "deny_tools": ["x"]})),
+            &["+ any_grant: spiffe://t/a: initialize, ping, lists\n    without conditions\n"],
+        ),
+        (
+            one(json!({"tools": ["x"], "deny_tools": ["*"]})),
+            one(json!({"deny_tools": ["*"]})),
+            &["- any_grant: spiffe://t/a: initialize, ping, lists\n    without conditions\n"],
         ),
         (one(json!({"tools": ["x"], "owner": "o"})), one(json!([{"name": "x", "reason": "r"}])), &[]),
     ] {

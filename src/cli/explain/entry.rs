@@ -181,7 +181,7 @@ struct Candidate<'c> {
     apart: usize,
 }
 
-/// The items of a list, the nearest first.
+/// The items of a list that stand for anything, the nearest first.
 fn candidates<'c>(list: &str, want: &Want<'_>, entry: &'c CallerConfig, config: &'c Config) -> Vec<Candidate<'c>> {
     let candidate = |item: Item<'c>| {
         let patterns = item.patterns(&config.rules).into_iter();
@@ -190,7 +190,7 @@ fn candidates<'c>(list: &str, want: &Want<'_>, entry: &'c CallerConfig, config: 
         Candidate { item, nearest, apart }
     };
     let most = if want.name.is_some() { usize::MAX } else { MAX_ALIKE };
-    let of_list = Item::all(entry).filter(|item| item.list() == list);
+    let of_list = Item::all(entry).filter(|item| item.list() == list && !item.is_empty(&config.rules));
     let mut candidates: Vec<_> = of_list.map(candidate).take(most).collect();
     candidates.sort_by_key(|candidate| candidate.apart);
     candidates

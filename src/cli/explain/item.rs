@@ -1,5 +1,6 @@
 //! Items of an entry's lists, each taken alone.
 
+use crate::caller_pattern::CallerPattern;
 use crate::cli::loaded::Place;
 use crate::condition::Condition;
 use crate::config::{CallerConfig, Config, Notes, Rules, Tasks, ToolGrant, ToolItem};
@@ -65,6 +66,11 @@ impl<'c> Item<'c> {
         }
     }
 
+    /// Whether it is a set without members.
+    pub(super) fn is_empty(self, rules: &'c Rules) -> bool {
+        !matches!(self, Self::Tasks(_)) && self.patterns(rules).is_empty()
+    }
+
     /// Where it stands in the text.
     pub(super) fn place(self, entry: &CallerConfig) -> Place {
         match self {
@@ -127,18 +133,23 @@ impl<'c> Item<'c> {
 
 /// An entry for the same callers that says nothing, but when its grants end.
 fn nothing(entry: &CallerConfig) -> CallerConfig {
+    CallerConfig { notes: entry.notes.clone(), at: entry.at, ..bare(entry.key.clone(), entry.patterns.clone()) }
+}
+
+/// An entry that says nothing at all.
+pub(super) fn bare(key: String, patterns: Vec<CallerPattern>) -> CallerConfig {
     CallerConfig {
-        key: entry.key.clone(),
-        patterns: entry.patterns.clone(),
+        key,
+        patterns,
         tools: Vec::new(),
         deny_tools: Vec::new(),
         prompts: Vec::new(),
         resources: Vec::new(),
         extra_methods: Vec::new(),
         tasks: Tasks::None,
-        notes: entry.notes.clone(),
+        notes: Notes::default(),
         token: None,
-        at: entry.at,
+        at: 0,
     }
 }
 

@@ -28,6 +28,12 @@ pub(super) struct Found<'l> {
     pub(super) record: Cow<'l, str>,
 }
 
+impl Found<'_> {
+    fn into_owned(self) -> Found<'static> {
+        Found { place: self.place, record: self.record.into_owned().into() }
+    }
+}
+
 /// Whether a line can hold a record.
 pub(super) fn may_hold_record(line: &[u8]) -> bool {
     let name = name().as_bytes();
@@ -80,9 +86,21 @@ fn in_text(text: &str, levels: usize) -> Vec<Found<'_>> {
     if let (true, Some(levels)) = (text.starts_with(['{', '[']), levels.checked_sub(1))
         && let Ok(value) = serde_json::from_str(text)
     {
-        in_value(&value, "", levels, &mut found);
+        match line_of_runtime(&value) {
+            Some(line) => found.extend(in_text(line, levels).into_iter().map(Found::into_owned)),
+            None => in_value(&value, "", levels, &mut found),
+        }
     }
     found
+}
+
+/// What Docker's `json-file` driver wraps each line in: `{"log": LINE, "stream": "stdout", "time": TIME}`.
+fn line_of_runtime(value: &Value) -> Option<&str> {
+    let members = value.as_object()?;
+    let is_known = members.keys().all(|key| ["attrs", "log", "stream", "time"].contains(&key.as_str()));
+    let stream = members.get("stream").and_then(Value::as_str)?;
+    let is_line = is_known && ["stderr", "stdout"].contains(&stream);
+    members.get("log").and_then(Value::as_str).filter(|_| is_line)
 }
 
 fn in_value(value: &Value, path: &str, levels: usize, found: &mut Vec<Found<'_>>) {
@@ -105,8 +123,7 @@ fn in_value(value: &Value, path: &str, levels: usize, found: &mut Vec<Found<'_>>
         Value::String(text) if may_hold_record(text.as_bytes()) => {
             for inner in in_text(text, levels) {
                 let below = if inner.place.starts_with('/') { &*inner.place } else { "" };
-                let place = format!("{path}{below}").into();
-                found.push(Found { place, record: inner.record.into_owned().into() });
+                found.push(Found { place: format!("{path}{below}").into(), ..inner.into_owned() });
             }
         }
         Value::Bool(_) | Value::Null | Value::Number(_) | Value::String(_) => {}

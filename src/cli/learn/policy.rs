@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::lesson::List;
 use super::map::{Entry, Grant, Seen};
-use super::yaml::{flow, scalar};
-use crate::cli::wrap::write::MAX_KEY;
+use super::yaml::flow;
+use crate::cli::yaml::{MAX_KEY, written};
 use crate::text::printable;
 
 const LISTS: [List; 5] = [List::Tools, List::Prompts, List::Resources, List::Tasks, List::ExtraMethods];
@@ -16,7 +16,7 @@ const LISTS: [List; 5] = [List::Tools, List::Prompts, List::Resources, List::Tas
 /// The policy as YAML, from `server` on.
 pub(super) fn yaml(server: Option<&str>, entries: &[Entry<'_>], out: &mut String) {
     if let Some(server) = server {
-        let _ = writeln!(out, "server: {}", scalar(server));
+        let _ = writeln!(out, "server: {}", written(server));
     }
     let (granted, bare): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| !entry.grants.is_empty());
     for entry in bare {
@@ -54,7 +54,7 @@ fn write_entry(entry: &Entry<'_>, out: &mut String) {
 }
 
 fn write_item(grant: &Grant, indent: usize, out: &mut String) {
-    let item = scalar(&grant.item);
+    let item = written(&grant.item);
     let mut members = Vec::new();
     if let Some(conditions) = &grant.terms.conditions {
         let conditions = serde_json::from_str(conditions).unwrap_or_default();

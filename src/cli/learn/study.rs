@@ -134,8 +134,8 @@ impl Study {
                 Line::TooLong => self.counts.too_long += 1,
             }
         }
-        if places.len() > 1 && self.scope.place.is_none() {
-            return Err(several_places(name, &places));
+        if self.scope.place.is_none() {
+            check_places(name, &places)?;
         }
         for (place, count) in places {
             *self.places.entry(place).or_default() += count;
@@ -220,11 +220,18 @@ impl Study {
     }
 }
 
-fn several_places(name: &str, places: &BTreeMap<String, u64>) -> Failure {
-    let places: Vec<String> = places.iter().map(|(place, count)| format!("`{}` ({count})", printable(place))).collect();
-    format!(
-        "{name}: records stand in several places: {}; callers may have written some of them: name the right one by \
-         `--from`",
-        places.join(", ")
-    )
+/// Callers choose what stands in members of access logs, as in that of the tool: which one Envoy puts records into has
+/// to be said.
+fn check_places(name: &str, places: &BTreeMap<String, u64>) -> Result<(), Failure> {
+    let is_member = |place: &String| place.starts_with('/');
+    if places.len() < 2 && !places.keys().any(is_member) {
+        return Ok(());
+    }
+    let told: Vec<String> = places.iter().map(|(place, count)| format!("`{}` ({count})", printable(place))).collect();
+    let several = if places.len() > 1 { "several places: " } else { "" };
+    Err(format!(
+        "{name}: records stand in {several}{}, and callers may have written them there: say by `--from PLACE` where \
+         Envoy puts them",
+        told.join(", ")
+    ))
 }

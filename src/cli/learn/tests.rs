@@ -335,13 +335,23 @@ fn places_that_callers_may_have_written_have_to_be_chosen() {
     let fake = record(json!({ "target": "drop_database" }));
     let log = format!("{real}{{\"audit\":null,\"ua\":{}}}\n", Value::String(fake));
     let failure = Study::new(Scope::default()).read("x.log", log.as_bytes()).expect_err("a failure");
-    let expected = "x.log: records stand in several places: `/audit` (1), `/ua` (1); callers may have written some of \
-                    them: name the right one by `--from`";
+    let expected = "x.log: records stand in several places: `/audit` (1), `/ua` (1), and callers may have written them \
+                    there: say by `--from PLACE` where Envoy puts them";
     assert_eq!(failure, expected);
     let mut study = Study::new(Scope { place: Some("/audit".to_owned()), ..Scope::default() });
     study.read("x.log", log.as_bytes()).expect("read");
     assert_eq!((study.counts.records, study.counts.elsewhere), (1, 1));
     assert_eq!(learned(&study)["callers"]["spiffe://a/b"].to_string(), r#"{"tools":["t"]}"#);
+}
+
+#[test]
+fn the_name_of_a_tool_teaches_nothing_in_an_access_log_without_records() {
+    let fake = record(json!({ "target": "drop_database" }));
+    let log = format!("{{\"tool\":\"search\"}}\n{{\"tool\":{}}}\n", Value::String(fake));
+    let failure = Study::new(Scope::default()).read("x.log", log.as_bytes()).expect_err("a failure");
+    let expected = "x.log: records stand in `/tool` (1), and callers may have written them there: say by `--from PLACE` \
+                    where Envoy puts them";
+    assert_eq!(failure, expected);
 }
 
 #[test]

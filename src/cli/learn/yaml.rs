@@ -1,32 +1,8 @@
 //! Texts and values as YAML that all of its readers take for the same.
 
-use std::fmt::Write as _;
-
 use serde_json::Value;
 
-use crate::cli::yaml::is_plain_text;
-
-/// A text: as it is where nobody could take it for anything else, in double quotes otherwise.
-pub(super) fn scalar(text: &str) -> String {
-    if is_plain_text(text) {
-        return text.to_owned();
-    }
-    let mut quoted = String::from("\"");
-    for character in text.chars() {
-        let code = u32::from(character);
-        // Writing to a String cannot fail.
-        let _ = match character {
-            '"' => write!(quoted, "\\\""),
-            '\\' => write!(quoted, "\\\\"),
-            ' '..='~' => write!(quoted, "{character}"),
-            '\0'..='\u{ff}' => write!(quoted, "\\x{code:02x}"),
-            '\u{100}'..='\u{ffff}' => write!(quoted, "\\u{code:04x}"),
-            _ => write!(quoted, "\\U{code:08x}"),
-        };
-    }
-    quoted.push('"');
-    quoted
-}
+use crate::cli::yaml::written;
 
 /// A value on one line.
 pub(super) fn flow(value: &Value) -> String {
@@ -34,10 +10,10 @@ pub(super) fn flow(value: &Value) -> String {
         Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
         Value::Object(members) => {
             let members: Vec<String> =
-                members.iter().map(|(key, value)| format!("{}: {}", scalar(key), flow(value))).collect();
+                members.iter().map(|(key, value)| format!("{}: {}", written(key), flow(value))).collect();
             format!("{{ {} }}", members.join(", "))
         }
-        Value::String(text) => scalar(text),
+        Value::String(text) => written(text),
         Value::Bool(_) | Value::Null | Value::Number(_) => value.to_string(),
     }
 }
@@ -63,7 +39,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_text_comes_back_whole(text in any::<String>(), key in "[ -~]{0,20}") {
-            let yaml = format!("{}: [{}]\n- \n", scalar(&key), scalar(&text)).replace("\n- \n", "\n");
+            let yaml = format!("{}: [{}]\n- \n", written(&key), written(&text)).replace("\n- \n", "\n");
             prop_assert!(yaml.is_ascii());
             prop_assert_eq!(scalars(&yaml), [key, text]);
         }
@@ -72,10 +48,10 @@ mod tests {
     #[test]
     fn only_what_is_surely_a_text_stands_without_quotes() {
         for plain in ["a", "read_x", "spiffe://a.b/c-d/E_1", "io.vendor/tool.v2", "Nope"] {
-            assert_eq!(scalar(plain), plain);
+            assert_eq!(written(plain), plain);
         }
         for quoted in ["", "No", "y", "NULL", "1", "1e3", ".5", "-", "a: b", "a b", "a#b", "*", "~", "é", "a\n"] {
-            assert!(scalar(quoted).starts_with('"'), "{quoted:?}");
+            assert!(written(quoted).starts_with('"'), "{quoted:?}");
         }
     }
 

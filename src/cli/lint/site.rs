@@ -1,6 +1,7 @@
 //! Where things stand in a policy: findings name their place as faults do.
 
 use crate::cli::finding::{Finding, Rule};
+use crate::cli::source::join;
 use crate::config::{Member, Node, Value};
 
 /// A value on its place in the policy.
@@ -68,8 +69,6 @@ impl<'n> Site<'n> {
 
     /// Paths are written as those of faults.
     fn join(&self, key: &str) -> String {
-        let plain = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        let key = if plain { key.to_owned() } else { format!("{key:?}") };
-        if self.path.is_empty() { key } else { format!("{}.{key}", self.path) }
+        join(&self.path, key)
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::caller_pattern::CallerPattern;
 use crate::cli::Failure;
-use crate::cli::source::read_text;
+use crate::cli::source::{name_of, read_text};
 use crate::config::Rules;
 use crate::glob::Glob;
 use crate::identity::SpiffeId;
@@ -69,7 +69,7 @@ pub(super) fn tools_of(rules: &Rules) -> Vec<Column> {
 
 /// A list of SPIFFE IDs, one on each line; what follows a `#` at the start of a line is a comment.
 pub(super) fn read_callers(path: &Path) -> Result<Vec<Row>, Failure> {
-    let (name, text) = (path.display(), read_text(path)?);
+    let (name, text) = (name_of(path), read_text(path)?);
     let mut callers = BTreeSet::new();
     for (line, number) in text.lines().map(str::trim).zip(1..) {
         if line.is_empty() || line.starts_with('#') {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::axes::{Column, Row};
 use super::cell::{Cell, States, line};
 use super::judge::State;
+use crate::cli::rights::callers_of;
 use crate::condition::canonical;
 use crate::config::{CallerConfig, Notes, Rules, ToolItem};
 use crate::glob::Glob;
@@ -52,8 +53,7 @@ impl Regions {
         let mut lines = Vec::new();
         let mut bound = Vec::new();
         for entry in &rules.callers {
-            let callers: Vec<_> = entry.patterns.iter().map(Language::pattern).collect();
-            let callers = Language::union_of(&callers)?;
+            let callers = callers_of(entry)?;
             lines.extend(lines_of(entry, &callers, rules, now));
             bound.extend(entry.token.is_some().then(|| (callers, every_name())));
         }

@@ -4,6 +4,7 @@ use super::rules::{
     ALLOWS_NOT_LOGGED, MESH_LIFETIME_UNBOUNDED, MESH_TLS_OFF, NO_MUTUAL_TLS, PLAINTEXT_ALLOWED, UNTRUSTED_CERTIFICATES,
     VERIFICATION_NOT_LISTENER,
 };
+use super::tls::accepts_untrusted;
 use super::{Case, World, found};
 use crate::cli::finding::Finding;
 use crate::cli::source::{Object, Spot};
@@ -54,7 +55,7 @@ pub(super) fn of_objects(world: &World<'_>) -> Vec<Finding> {
             "DestinationRule" => findings.extend(destination_rule(object)),
             "EnvoyFilter" => object.spec().get("configPatches").walk(&mut |spot| {
                 let verification = spot.get("trust_chain_verification");
-                if verification.text() == Some("ACCEPT_UNTRUSTED") {
+                if accepts_untrusted(&verification) {
                     let message = "takes certificates that nobody vouches for: anyone can be any caller";
                     let help = "remove `trust_chain_verification`";
                     findings.push(found(&UNTRUSTED_CERTIFICATES, &verification, message, help));

@@ -58,6 +58,12 @@ fn in_chain(case: &Case<'_, '_>, chain: &Chain<'_>, index: usize) -> Vec<Finding
     let filters = chain.filters();
     let is_router = |filter: &Spot<'_>| is_of_type(filter, ROUTER);
     let mut findings = Vec::new();
+    let direction = chain.listener.get("traffic_direction");
+    if direction.text() == Some("OUTBOUND") {
+        let message = "the listener is for what is sent from here: the filter judges callers that come in";
+        let help = "load the filter in the listener in front of the server";
+        findings.push(found(&OUTBOUND_TRAFFIC, &direction, message, help));
+    }
     if filters.iter().take(index).any(is_router) {
         findings.push(found(&FILTER_MISPLACED, &case.spot(), "stands behind the router: it judges nothing", UPRIGHT));
     }

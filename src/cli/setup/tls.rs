@@ -3,7 +3,7 @@
 use super::rules::{
     CLIENT_CERTIFICATE_OPTIONAL, EXPIRED_CERTIFICATES, NO_MUTUAL_TLS, SESSION_RESUMPTION, UNTRUSTED_CERTIFICATES,
 };
-use super::{Case, found};
+use super::{Case, World, found};
 use crate::cli::finding::Finding;
 use crate::cli::source::Spot;
 
@@ -30,7 +30,7 @@ pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
         }
     };
     let is_vouched_for = case.config.is_some_and(|config| config.identity.listener_verifies);
-    let mut findings = trust(&tls, is_vouched_for);
+    let mut findings = trust(&tls, case.world, is_vouched_for);
     let required = tls.get("require_client_certificate");
     if !required.is_true() {
         let message = "callers without a certificate are let in, and refused one by one";
@@ -47,34 +47,48 @@ pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     findings
 }
 
-fn trust(tls: &Spot<'_>, is_vouched_for: bool) -> Vec<Finding> {
-    let common = tls.get("common_tls_context");
+/// Whether a listener is told to take certificates that nobody vouches for.
+pub(super) fn accepts_untrusted(verification: &Spot<'_>) -> bool {
+    matches!(verification.word(), Some("ACCEPT_UNTRUSTED" | "1"))
+}
+
+/// What a client's certificate is held against: each part that stands in the file, and whether there are others.
+fn contexts<'s>(common: &Spot<'s>, world: &World<'s>) -> (Vec<Spot<'s>>, bool) {
     let combined = common.get("combined_validation_context");
-    let is_from_sds = common.get("validation_context_sds_secret_config").is_there()
-        || combined.get("validation_context_sds_secret_config").is_there()
-        || common.get("validation_context_certificate_provider_instance").is_there();
-    let context = match common.get("validation_context") {
-        context if context.is_there() => context,
-        _ => combined.get("default_validation_context"),
-    };
+    let own = [common.get("validation_context"), combined.get("default_validation_context")];
+    let mut contexts: Vec<_> = own.into_iter().filter(Spot::is_there).collect();
+    let mut has_others = common.get("validation_context_certificate_provider_instance").is_there();
+    for holder in [common, &combined] {
+        let reference = holder.get("validation_context_sds_secret_config");
+        match world.secret(&reference) {
+            Some(secret) => contexts.push(secret.get("validation_context")),
+            None => has_others |= reference.is_there(),
+        }
+    }
+    (contexts, has_others)
+}
+
+fn trust<'s>(tls: &Spot<'s>, world: &World<'s>, is_vouched_for: bool) -> Vec<Finding> {
+    let common = tls.get("common_tls_context");
+    let (contexts, has_others) = contexts(&common, world);
     let mut findings = Vec::new();
-    let verification = context.get("trust_chain_verification");
     let consequence = if is_vouched_for {
         "and `verification: listener` believes them: anyone can be any caller"
     } else {
         "where Envoy is older than 1.39 anyone can be any caller"
     };
-    if matches!(verification.word(), Some("ACCEPT_UNTRUSTED" | "1")) {
+    let verifications = contexts.iter().map(|context| context.get("trust_chain_verification"));
+    let has_trust = |context: &Spot<'_>| TRUST.iter().any(|key| context.get(key).is_there());
+    if let Some(verification) = verifications.clone().find(accepts_untrusted) {
         let message = format!("takes certificates that nobody vouches for, {consequence}");
         findings.push(found(&UNTRUSTED_CERTIFICATES, &verification, message, "remove `trust_chain_verification`"));
-    } else if !is_from_sds && !TRUST.iter().any(|key| context.get(key).is_there()) {
+    } else if !has_others && !contexts.iter().any(has_trust) {
         let message = format!("names no CA, so it takes certificates of anybody, {consequence}");
         let help = "give it the trust bundle, by `trusted_ca` or envoy.tls.cert_validator.spiffe";
-        let place = if context.is_there() { &context } else { &common };
+        let place = contexts.first().unwrap_or(&common);
         findings.push(found(&UNTRUSTED_CERTIFICATES, place, message, help));
     }
-    let expired = context.get("allow_expired_certificate");
-    if expired.is_true() {
+    for expired in contexts.iter().map(|context| context.get("allow_expired_certificate")).filter(Spot::is_true) {
         let message = "takes certificates that have expired";
         findings.push(found(&EXPIRED_CERTIFICATES, &expired, message, "remove `allow_expired_certificate`"));
     }

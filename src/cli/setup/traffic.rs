@@ -29,8 +29,10 @@ pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     findings.extend(unguarded(case, chain, index));
     let servers = clusters(chain);
     let is_open = |config: &Config| config.scope.authorities.is_none() && config.scope.path_prefixes.is_none();
-    if servers.len() > 1 && case.config.is_some_and(is_open) {
-        let names: Vec<&str> = servers.into_iter().collect();
+    let chosen = routes(chain).iter().find_map(|route| route.dig(&["route", "cluster_header"]).text());
+    let chosen = chosen.map(|header| format!("whichever the header `{header}` names"));
+    if (servers.len() > 1 || chosen.is_some()) && case.config.is_some_and(is_open) {
+        let names: Vec<String> = servers.into_iter().map(str::to_owned).chain(chosen).collect();
         let message = format!("one policy without a `scope` guards several servers: {}", names.join(", "));
         let help = "give each server a policy with its own `scope`";
         findings.push(found(&SEVERAL_SERVERS, &case.spot(), message, help));

@@ -1,20 +1,32 @@
 //! Reading files and standard input: bounded, and as text.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, StdinLock};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cli::Failure;
 
 /// Largest file that is read, in bytes: more than ten times what a Kubernetes object can hold.
 const MAX_FILE_BYTES: u64 = 32 << 20;
 
+/// Standard input. Whoever asks for it a second time would find it empty.
+pub(in crate::cli) fn standard_input() -> Result<StdinLock<'static>, Failure> {
+    static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+    if IS_TAKEN.swap(true, Ordering::Relaxed) {
+        return Err(
+            "standard input is asked for twice, and can be read once: name a file for one of the two".to_owned()
+        );
+    }
+    Ok(io::stdin().lock())
+}
+
 /// Reads a file, or standard input for `-`.
 pub(in crate::cli) fn read_bytes(path: &Path) -> Result<Vec<u8>, Failure> {
     let name = name(path);
     let mut bytes = Vec::new();
     let outcome = if path == Path::new("-") {
-        io::stdin().lock().take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)
+        standard_input()?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)
     } else {
         File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
     };
@@ -41,6 +53,6 @@ pub(in crate::cli) fn read_text(path: &Path) -> Result<String, Failure> {
 }
 
 /// How messages name a file.
-pub(super) fn name(path: &Path) -> String {
+pub(in crate::cli) fn name(path: &Path) -> String {
     if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
 }

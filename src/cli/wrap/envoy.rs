@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use super::module::Module;
-use super::write::{self, scalar};
+use super::write;
 use super::{Failure, Fitted};
 use crate::caller_pattern::CallerPattern;
 use crate::cli::shipped;
+use crate::cli::yaml::written;
 
 /// What the shipped bootstrap says that a caller of this command says otherwise.
 const LISTENS: &str = "address: 127.0.0.1, port_value: 10443";
@@ -23,7 +24,7 @@ const POLICY_INDENT: &str = "                    ";
 /// A bootstrap, from the shipped one.
 pub(super) fn bootstrap(policy: &Fitted, module: &Module, listen: &str, server: &str) -> Result<String, Failure> {
     let path = match module {
-        Module::File(path) => scalar(path),
+        Module::File(path) => written(path),
         Module::Fetched { url, .. } => return Err(format!("--module `{url}`: a plain Envoy loads a file")),
     };
     let (start, rest) = shipped::BOOTSTRAP.split_once(POLICY).ok_or("the shipped bootstrap has no policy")?;
@@ -35,10 +36,11 @@ pub(super) fn bootstrap(policy: &Fitted, module: &Module, listen: &str, server: 
     let around = |text: &str| {
         text.replace(LISTENS, &socket(listen))
             .replace(SERVER, &socket(server))
-            .replace(MODULE, &format!("filename: {path}"))
             .replace(ROUTE_BUFFER, &(2 * buffer).to_string())
             .replace(BUFFER, &buffer.to_string())
             .replace(" (1 MiB)", "")
+            // Last: no other replacement may look into it.
+            .replace(MODULE, &format!("filename: {path}"))
     };
     for address in [listen, server] {
         address.parse::<SocketAddr>().map_err(|_| format!("`{address}`: write an IP address and a port"))?;
@@ -63,7 +65,7 @@ fn heading(policy: &Fitted) -> String {
 fn socket(address: &str) -> String {
     let (host, port) = address.rsplit_once(':').unwrap_or_default();
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    format!("address: {}, port_value: {port}", scalar(host))
+    format!("address: {}, port_value: {port}", written(host))
 }
 
 /// The trust domains that callers may come from: those that the policy lists, or else those of its callers.
@@ -83,8 +85,8 @@ fn trust(policy: &Fitted) -> Result<String, Failure> {
     let entry = |domain: &&str| {
         format!(
             "                  - name: {}\n                    trust_bundle: {{ filename: {} }}\n",
-            scalar(domain),
-            scalar(&bundle(domain))
+            written(domain),
+            written(&bundle(domain))
         )
     };
     Ok(domains.iter().map(entry).collect())

@@ -1,10 +1,11 @@
 //! The forms for Istio's sidecars.
 
 use super::module::Module;
-use super::write::{self, scalar};
+use super::write;
 use super::{Failure, Fitted};
 use crate::cli::setup::is_placeholder;
 use crate::cli::shipped;
+use crate::cli::yaml::written;
 
 /// Where Istio puts the objects of all namespaces, unless it is told otherwise.
 const ROOT_NAMESPACE: &str = "istio-system";
@@ -36,7 +37,7 @@ impl Target {
     }
 
     fn labels(&self) -> String {
-        let label = |(key, value): &(String, String)| format!("      {}: {}", scalar(key), scalar(value));
+        let label = |(key, value): &(String, String)| format!("      {}: {}", written(key), written(value));
         self.labels.iter().map(label).collect::<Vec<_>>().join("\n")
     }
 }
@@ -76,13 +77,13 @@ fn heading(policy: &Fitted, leaves: &str) -> String {
 pub(super) fn envoy_filter(policy: &Fitted, module: &Module, target: &Target) -> String {
     let capability = |name: &String| format!("                {name}: {{}}");
     let code = match module {
-        Module::File(path) => format!("              code: {{ local: {{ filename: {} }} }}", scalar(path)),
+        Module::File(path) => format!("              code: {{ local: {{ filename: {} }} }}", written(path)),
         // The agent needs no cluster, but Envoy's schema does.
         Module::Fetched { url, sha256 } => [
             "              code:".to_owned(),
             "                # Istio's agent fetches it, and needs no cluster for that.".to_owned(),
             "                remote:".to_owned(),
-            format!("                  http_uri: {{ uri: {}, cluster: _, timeout: 30s }}", scalar(url)),
+            format!("                  http_uri: {{ uri: {}, cluster: _, timeout: 30s }}", written(url)),
             format!("                  sha256: \"{sha256}\""),
         ]
         .join("\n"),
@@ -109,8 +110,8 @@ pub(super) fn wasm_plugin(policy: &Fitted, module: &Module, target: &Target, is_
          # body never does. `--form envoy-filter` and `--form wasm-plugin-buffered` let nothing out."
     };
     let code = match module {
-        Module::File(path) => format!("  url: {}", scalar(&format!("file://{path}"))),
-        Module::Fetched { url, sha256 } => format!("  url: {}\n  sha256: \"{sha256}\"", scalar(url)),
+        Module::File(path) => format!("  url: {}", written(&format!("file://{path}"))),
+        Module::Fetched { url, sha256 } => format!("  url: {}\n  sha256: \"{sha256}\"", written(url)),
     };
     let values = [("code", code), ("policy", write::yaml(&policy.node, "    ").trim_end().to_owned())];
     let mut text = heading(policy, leaves);
@@ -125,8 +126,8 @@ pub(super) fn wasm_plugin(policy: &Fitted, module: &Module, target: &Target, is_
 /// A template with its values; what came from the policy is put in last, and not looked into.
 fn fill(template: &str, target: &Target, policy: &Fitted, values: &[(&str, String)]) -> String {
     let mut text = template
-        .replace("{{name}}", &scalar(&target.name))
-        .replace("{{namespace}}", &scalar(&target.namespace))
+        .replace("{{name}}", &written(&target.name))
+        .replace("{{namespace}}", &written(&target.namespace))
         .replace("{{labels}}", &target.labels())
         .replace("{{buffer}}", &policy.buffer().to_string());
     for (key, value) in values {

@@ -35,7 +35,7 @@ fn file(path: &str, sha256: Option<&str>, is_plain_envoy: bool) -> Result<Module
         return Err("--sha256: nobody checks the hash of a file; leave it out".to_owned());
     }
     if !is_plain_envoy && !path.starts_with('/') {
-        return Err(format!("--module `file://{path}`: give the whole path in the proxy's container: `file:///…`"));
+        return Err(format!("--module `file://{path}`: give the whole path in the proxy's container: `file:///PATH`"));
     }
     Ok(Module::File(path.to_owned()))
 }
@@ -46,7 +46,7 @@ fn fetched(url: &str, sha256: Option<&str>) -> Result<Module, Failure> {
         return Err(format!("--module `{url}`: Istio knows `oci://`, `https://`, `http://` and `file://`"));
     }
     if scheme.is_none() && (url.starts_with('/') || url.to_ascii_lowercase().ends_with(".wasm")) {
-        return Err(format!("--module `{url}`: Istio takes this for an OCI image; a file is written `file:///…`"));
+        return Err(format!("--module `{url}`: Istio takes this for an OCI image; a file is written `file:///PATH`"));
     }
     let digest = url.split_once("@sha256:").map(|(_, digest)| digest);
     let Some(sha256) = sha256.or(digest) else {

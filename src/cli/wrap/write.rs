@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::cli::yaml::is_plain_text;
+use crate::cli::yaml::{MAX_KEY, written};
 use crate::config::{Member, Node, Value};
 
 /// Longest list that stands on one line, in bytes.
@@ -10,10 +10,6 @@ const LINE: usize = 90;
 
 /// Longest mapping that stands on one line right below the top, in bytes.
 const SHORT_LINE: usize = 60;
-
-/// Longest text that may be a key without a mark before it, in characters (YAML 1.2, section 8.2.2), with room for
-/// quotes.
-pub(in crate::cli) const MAX_KEY: usize = 1000;
 
 /// Keys that what is added stands in front of.
 const RULES: [&str; 4] = ["caller_sets", "tool_sets", "callers", "candidate"];
@@ -116,7 +112,7 @@ fn write_yaml(node: &Node, indent: &str, text: &mut String) {
     match &node.value {
         Value::Map(members) if !members.is_empty() => {
             for member in members {
-                let key = scalar(&member.key);
+                let key = written(&member.key);
                 let _ = if key.len() > MAX_KEY {
                     write!(text, "{indent}? {key}\n{indent}:")
                 } else {
@@ -164,39 +160,19 @@ fn write_below(node: &Node, indent: &str, text: &mut String) {
 fn line(node: &Node) -> String {
     match &node.value {
         Value::List(items) => format!("[{}]", items.iter().map(line).collect::<Vec<_>>().join(", ")),
-        Value::Text(text) => scalar(text),
+        Value::Text(text) => written(text),
         Value::Bool(_) | Value::Map(_) | Value::Null | Value::Number(_) => json_line(node),
     }
 }
 
-/// A text in YAML: plain where every reader takes it for one, else in quotes.
-pub(super) fn scalar(text: &str) -> String {
-    if is_plain_text(text) {
-        return text.to_owned();
-    }
-    quoted_with(text, |quoted, character| {
-        // Two escapes, as JSON has them, are no character to YAML.
-        let escape = if u32::from(character) > 0xffff {
-            format!("\\U{:08x}", u32::from(character))
-        } else {
-            json_escape(character)
-        };
-        quoted.push_str(&escape);
-    })
-}
-
 /// A text in double quotes, in ASCII, as JSON has it.
 fn quoted(text: &str) -> String {
-    quoted_with(text, |quoted, character| quoted.push_str(&json_escape(character)))
-}
-
-fn quoted_with(text: &str, escape: impl Fn(&mut String, char)) -> String {
     let mut quoted = String::from("\"");
     for character in text.chars() {
         match character {
             '"' | '\\' => quoted.extend(['\\', character]),
             ' '..='~' => quoted.push(character),
-            _ => escape(&mut quoted, character),
+            _ => quoted.push_str(&json_escape(character)),
         }
     }
     quoted.push('"');

@@ -1,5 +1,7 @@
 //! Plain scalars: what they are, and what readers of other versions of YAML take them for.
 
+use std::fmt::Write as _;
+
 use crate::config::Value;
 
 /// A doubt: what is wrong, and the way out.
@@ -53,12 +55,36 @@ pub(super) fn read_key(text: &str) -> Option<Doubt> {
 }
 
 /// Whether a text may stand without quotes: every reader takes it for this text.
-pub(in crate::cli) fn is_plain_text(text: &str) -> bool {
+fn is_plain_text(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:".contains(&byte);
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '/')
         && text.bytes().all(is_plain)
         && !text.ends_with(':')
         && matches!(read_plain(text), (Value::Text(_), None))
+}
+
+/// Longest text that may be a key without a mark before it, in characters (YAML 1.2, section 8.2.2), with room for
+/// quotes.
+pub(in crate::cli) const MAX_KEY: usize = 1000;
+
+/// A text in YAML, in ASCII: as it is where nobody could take it for anything else, in double quotes otherwise.
+pub(in crate::cli) fn written(text: &str) -> String {
+    if is_plain_text(text) {
+        return text.to_owned();
+    }
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        let code = u32::from(character);
+        // Writing to a String cannot fail.
+        let _ = match character {
+            '"' | '\\' => write!(quoted, "\\{character}"),
+            ' '..='~' => write!(quoted, "{character}"),
+            '\0'..='\u{ffff}' => write!(quoted, "\\u{code:04x}"),
+            _ => write!(quoted, "\\U{code:08x}"),
+        };
+    }
+    quoted.push('"');
+    quoted
 }
 
 /// Whether a plain scalar is a number to YAML 1.1 or 1.2. Octal and hexadecimal numbers are numbers too, though none

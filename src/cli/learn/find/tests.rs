@@ -45,8 +45,10 @@ fn records_are_found_where_proxies_put_them() {
         (format!("2026-11-21T03:40:39.542066789Z {istio}"), "log"),
         (access.clone(), "/audit"),
         (format!(r#"{{"status":200,"audit":{record}}}"#), "/audit"),
-        (format!(r#"{{"log":{},"stream":"stderr"}}"#, quoted(&format!("{envoy}\n"))), "/log"),
-        (format!(r#"{{"log":{},"stream":"stdout"}}"#, quoted(&format!("{access}\n"))), "/log/audit"),
+        (format!(r#"{{"log":{},"stream":"stderr"}}"#, quoted(&format!("{envoy}\n"))), "log"),
+        (format!(r#"{{"log":{},"stream":"stdout","time":"x"}}"#, quoted(&format!("{access}\n"))), "/audit"),
+        (format!(r#"{{"log":{},"stream":"stdout","tool":"x"}}"#, quoted(&envoy)), "/log"),
+        (format!(r#"{{"log":{},"stream":"x"}}"#, quoted(&envoy)), "/log"),
         (format!(r#"{{"level":"warn","msg":{}}}"#, quoted(&format!("wasm log mcp_toolgate: {record}"))), "/msg"),
         (format!(r#"{{"a/b":{{"c~d":[1,{}]}}}}"#, quoted(&record)), "/a~1b/c~0d"),
         (
