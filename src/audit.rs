@@ -185,4 +185,44 @@ mod tests {
         let long = AuditRecord { target: Some("é".repeat(1_000_000)), ..record() };
         assert!(long.to_json(&Stamp::default()).len() < 3000);
     }
+
+    /// A record with the longest of everything, where `own` is the policy's and the operator's words.
+    fn longest(own: char) -> String {
+        let worst = || Some("\u{1}".repeat(10_000));
+        // A header has no control characters: bytes that are no UTF-8 become replacement characters.
+        let header = || Some("\u{fffd}".repeat(10_000));
+        let own: String = std::iter::repeat_n(own, 10_000).collect();
+        let record = AuditRecord {
+            server: Some(own.clone()),
+            caller: Some("a".repeat(10_000)),
+            method: worst(),
+            target: worst(),
+            token_issuer: Some(own.clone()),
+            token_subject: Some("0".repeat(16)),
+            grant: Some(Granted {
+                text: own.clone(),
+                list: "tools",
+                reason: Some(own.clone()),
+                owner: Some(own.clone()),
+                expires: Some("2026-12-31T00:00:00Z".into()),
+            }),
+            policy: "0".repeat(64),
+            request_id: header(),
+            trace_id: Some("0".repeat(32)),
+            rpc_id: worst().map(RequestId::Text),
+            protocol_version: header(),
+            detail: worst(),
+            ..record()
+        };
+        let stamp = Stamp { time: Some(Duration::from_micros(1)), workload: Some(&own), namespace: Some(&own) };
+        record.to_json(&stamp)
+    }
+
+    #[test]
+    fn no_caller_makes_a_line_that_a_runtime_of_containers_would_cut() {
+        let ours = longest('a').len();
+        assert!(ours + 512 < 16 << 10, "{ours}");
+        let worst = longest('\u{1}').len();
+        assert!(worst < 40 << 10, "{worst}");
+    }
 }

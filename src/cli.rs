@@ -65,7 +65,7 @@ enum Command {
     Man(man::Arguments),
     /// Draw a table of which caller may call which tool, for a review
     Matrix(matrix::Arguments),
-    /// Print the JSON Schema of policies, for editors
+    /// Print the JSON Schema of policies, for editors, or of audit records
     Schema(schema::Arguments),
     /// Run your own cases against a policy
     Test(cases::Arguments),

@@ -13,6 +13,8 @@
     reason = "a test that cannot go on says why and stops; its modules are for several crates"
 )]
 
+#[path = "schema/ajv.rs"]
+mod ajv;
 #[path = "support/mod.rs"]
 mod support;
 
@@ -51,9 +53,9 @@ fn every_case_is_judged_by_the_command_line_as_the_file_says() {
     println!("command line: {report}");
 }
 
-/// Judges every case that runs in a voice, and says how many.
+/// Judges every case that runs in a voice, holds its record against the published schema, and says how many.
 fn judge_all(runner: &str, judge: impl Fn(&CaseFile, &Case) -> Option<Observation>) -> String {
-    let mut failures = Vec::new();
+    let (mut failures, mut records) = (Vec::new(), Vec::new());
     let (mut judged, mut elsewhere) = (0, 0);
     for file in cases::load_all().unwrap_or_else(|error| panic!("{error}")) {
         for case in &file.cases {
@@ -64,8 +66,10 @@ fn judge_all(runner: &str, judge: impl Fn(&CaseFile, &Case) -> Option<Observatio
             judged += 1;
             let differences = case.expect.differences(&seen);
             failures.extend(differences.into_iter().map(|it| format!("{}: {}: {it}", file.name, case.name)));
+            records.push(seen.audit);
         }
     }
+    failures.extend(ajv::odd_records(&records));
     assert!(failures.is_empty(), "{} differences:\n{}", failures.len(), failures.join("\n"));
     format!("{judged} cases judged, {elsewhere} that other voices judge")
 }

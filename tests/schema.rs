@@ -1,4 +1,5 @@
-//! The published JSON Schema: equal to what the code makes, and of one mind with the reader of configurations.
+//! The published JSON Schemas: equal to what the code makes, and that of policies of one mind with the reader of
+//! configurations.
 //!
 //! `SCHEMA_MUTANTS` and `SCHEMA_SEED` set how many broken policies are judged by both, and which.
 
@@ -11,6 +12,8 @@
     reason = "a test that cannot go on says why and stops; its modules are for several crates"
 )]
 
+#[path = "schema/ajv.rs"]
+mod ajv;
 #[path = "documents/mod.rs"]
 mod documents;
 #[path = "schema/mutation.rs"]
@@ -18,15 +21,17 @@ mod mutation;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::thread;
+use std::process::Command;
 
+use ajv::validate;
 use documents::{blocks, documents, root, yaml};
 use mcp_toolgate::config::{Config, Fault, Faults};
 use mutation::Mutator;
 use serde_json::Value;
+
+/// The published schema of policies.
+const POLICY: &str = "docs/policy.schema.json";
 
 /// Policies that are broken at random, in the suite's short form.
 const MUTANTS: usize = 20_000;
@@ -41,16 +46,19 @@ const SEMANTIC: [&str; 5] = [
 ];
 
 #[test]
-fn the_published_schema_is_what_the_code_makes() {
-    let output = Command::new(env!("CARGO_BIN_EXE_toolgate")).arg("schema").output().expect("runs");
-    assert!(output.status.success());
-    let made = String::from_utf8(output.stdout).expect("UTF-8");
-    let path = root().join("docs/policy.schema.json");
-    if std::env::var_os("UPDATE").is_some() {
-        fs::write(&path, &made).expect("written");
+fn the_published_schemas_are_what_the_code_makes() {
+    for (arguments, path) in
+        [(&["schema"][..], POLICY), (&["schema", "--of", "policy"], POLICY), (&["schema", "--of", "audit"], ajv::AUDIT)]
+    {
+        let output = Command::new(env!("CARGO_BIN_EXE_toolgate")).args(arguments).output().expect("runs");
+        assert!(output.status.success());
+        let made = String::from_utf8(output.stdout).expect("UTF-8");
+        if std::env::var_os("UPDATE").is_some() {
+            fs::write(root().join(path), &made).expect("written");
+        }
+        let published = fs::read_to_string(root().join(path)).unwrap_or_default();
+        assert_eq!(published, made, "{path} is out of date: run `UPDATE=1 cargo test --test schema`");
     }
-    let published = fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(published, made, "docs/policy.schema.json is out of date: run `UPDATE=1 cargo test --test schema`");
 }
 
 #[test]
@@ -88,7 +96,9 @@ fn what_the_schema_cannot_tell_is_known() {
         (long, "longer than 2048 bytes"),
         (r#"{"hold":"body","hold":"body"}"#.to_owned(), "key stands more than once"),
     ];
-    for ((policy, fault), verdict) in cases.iter().zip(validate(cases.iter().map(|case| case.0.clone()).collect())) {
+    for ((policy, fault), verdict) in
+        cases.iter().zip(validate(POLICY, cases.iter().map(|case| case.0.clone()).collect()))
+    {
         let Err(Faults(faults)) = Config::from_json(policy.as_bytes()) else {
             panic!("{policy}: is good");
         };
@@ -144,7 +154,7 @@ fn faults(policy: &Value) -> Vec<Fault> {
 /// Judges policies by schema and by reader, and says how many are good and bad.
 #[expect(clippy::needless_pass_by_value, reason = "the list is made for one use")]
 fn compare(policies: Vec<(String, Value)>) -> (usize, usize) {
-    let verdicts = validate(policies.iter().map(|(_, policy)| policy.to_string()).collect());
+    let verdicts = validate(POLICY, policies.iter().map(|(_, policy)| policy.to_string()).collect());
     let mut differences = BTreeMap::new();
     let (mut good, mut bad) = (0, 0);
     for ((name, policy), verdict) in policies.iter().zip(verdicts) {
@@ -162,31 +172,4 @@ fn compare(policies: Vec<(String, Value)>) -> (usize, usize) {
         .collect();
     assert!(shown.is_empty(), "{} kinds of differences:\n{}", differences.len(), shown.join("\n\n"));
     (good, bad)
-}
-
-/// What the published schema says of each instance: `valid`, or its first fault.
-fn validate(instances: Vec<String>) -> Vec<String> {
-    let tools = root().join("target/tools");
-    let schema = fs::read_to_string(root().join("docs/policy.schema.json")).expect("a schema");
-    let schema: Value = serde_json::from_str(&schema).expect("JSON");
-    let mut child = Command::new(tools.join("node/bin/node"))
-        .arg(root().join("tests/schema/validate.cjs"))
-        .env("NODE_PATH", tools.join("node_modules"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("node starts; `make tools` puts it there");
-    let mut input = child.stdin.take().expect("a pipe");
-    let count = instances.len();
-    let writer = thread::spawn(move || {
-        for line in [schema.to_string()].into_iter().chain(instances) {
-            writeln!(input, "{line}").expect("written");
-        }
-    });
-    let output = BufReader::new(child.stdout.take().expect("a pipe"));
-    let verdicts: Vec<String> = output.lines().map(|line| line.expect("a line")).collect();
-    writer.join().expect("all was written");
-    assert!(child.wait().expect("ends").success(), "the validator failed");
-    assert_eq!(verdicts.len(), count, "not every instance was judged");
-    verdicts
 }

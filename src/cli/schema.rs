@@ -1,8 +1,9 @@
-//! `toolgate schema`: the JSON Schema of the configuration, made from the tables of keys that its reader goes by.
+//! `toolgate schema`: the JSON Schema of the configuration, made from the tables of keys that its reader goes by, and
+//! that of audit records.
 
 use std::fmt::Write as _;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
 use super::{Failure, Outcome};
@@ -13,17 +14,38 @@ use crate::config::keys::{
 
 mod condition;
 mod entry;
+mod record;
 mod text;
 mod top;
 
 #[derive(Args, Debug)]
-pub(super) struct Arguments {}
+pub(super) struct Arguments {
+    /// What it is the schema of
+    #[arg(long, value_enum, default_value_t)]
+    of: Subject,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Subject {
+    /// Policies
+    #[default]
+    Policy,
+    /// Audit records
+    Audit,
+}
 
 #[expect(clippy::unnecessary_wraps, reason = "every command ends like this")]
-pub(super) fn run(_: &Arguments, out: &mut String) -> Result<Outcome, Failure> {
-    let _ = writeln!(out, "{:#}", schema());
+pub(super) fn run(arguments: &Arguments, out: &mut String) -> Result<Outcome, Failure> {
+    let schema = match arguments.of {
+        Subject::Policy => schema(),
+        Subject::Audit => record::schema(),
+    };
+    let _ = writeln!(out, "{schema:#}");
     Ok(Outcome::Yes)
 }
+
+/// The version of JSON Schema.
+const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// A key, what it says, and what it takes.
 type Row = (&'static str, &'static str, fn() -> Value);
@@ -74,7 +96,7 @@ fn schema() -> Value {
     }
     definitions.sort_keys();
     let about = json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": DRAFT,
         "title": "mcp-toolgate policy",
         "description": "Who may use which tools of one MCP server.",
     });
