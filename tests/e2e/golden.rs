@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::ajv::odd_records;
 use crate::fixture::{Pki, Site};
 use crate::support::cases::{self, Case, CaseFile, Peer, PeerCertificate};
 use crate::support::client::{Client, Response};
@@ -128,7 +129,9 @@ impl Run {
             self.failures.push(sentence);
         }
         let mut counts: HashMap<String, usize> = HashMap::new();
-        for record in self.site.envoy.audit_records() {
+        let records = self.site.envoy.audit_records();
+        self.failures.extend(odd_records(&records));
+        for record in &records {
             let id = record["request_id"].as_str().unwrap_or_default();
             *counts.entry(id.to_owned()).or_default() += 1;
         }

@@ -12,6 +12,10 @@
     reason = "a test that cannot go on says why and stops; its modules are for several crates"
 )]
 
+#[path = "../schema/ajv.rs"]
+mod ajv;
+#[path = "../documents/mod.rs"]
+mod documents;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -25,6 +29,7 @@ mod faults;
 mod fixture;
 mod golden;
 mod holding;
+mod hostile_records;
 mod leaks;
 mod lists;
 mod memory;

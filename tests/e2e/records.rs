@@ -2,8 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::fixture::{MTLS, SUPPORT_BOT, Site, policy};
+use crate::ajv::odd_records;
+use crate::documents::{blocks, yaml};
+use crate::fixture::{MTLS, Pki, SUPPORT_BOT, Site, policy, recorder};
+use crate::support::adjust::connection_manager;
 use crate::support::bootstrap::{NAMESPACE, WORKLOAD};
+use crate::support::envoy::Envoy;
 use crate::support::expectation::AUDIT_KEYS;
 use crate::support::listener::{Filter, Hold, Listener};
 use crate::support::request::Request;
@@ -37,6 +41,7 @@ fn a_record_says_where_who_what_and_why() {
     let record = site.envoy.audit_record("facts");
     let keys: Vec<_> = record.as_object().into_iter().flat_map(|it| it.keys()).collect();
     assert_eq!(keys, AUDIT_KEYS);
+    assert_eq!(odd_records([&record]), [""; 0]);
     let facts = [
         ("workload", WORKLOAD),
         ("namespace", NAMESPACE),
@@ -76,6 +81,34 @@ fn the_access_log_has_the_record_and_its_facts() {
         }
         assert_eq!(access["tool"], record["target"], "{id}");
     }
+}
+
+#[test]
+fn the_access_log_in_opentelemetrys_names_is_as_the_document_says() {
+    let all = blocks("docs/audit.md");
+    let block = all.iter().find(|block| block.named("access log") == Some("OpenTelemetry")).expect("the access log");
+    let format = yaml::to_json(&block.text)["typed_config"]["log_format"].clone();
+    let (pki, recorder) = (Pki::new(), recorder());
+    let setup = pki.setup(&recorder).listeners([Listener::new("guarded", MTLS, Filter::new(policy(), Hold::Headers))]);
+    let adjust = |bootstrap: &mut Value| {
+        connection_manager(bootstrap)["access_log"][0]["typed_config"]["log_format"] = format;
+    };
+    let envoy = Envoy::start_adjusted(&setup, adjust).unwrap_or_else(|failure| panic!("{}", failure.log));
+    let site = Site { pki, recorder, envoy };
+    let request = Request::tool_call("delete_tenant").header("mcp-protocol-version", "2025-11-25");
+    let _ = site.caller("guarded", SUPPORT_BOT).send(&request);
+    let mut line: Value = serde_json::from_str(&site.envoy.access_lines(1)[0]).expect("JSON");
+    assert!(line.as_object_mut().expect("an object").remove("time").is_some_and(|time| time.is_string()));
+    let expected = json!({
+        "mcp_toolgate.caller": SUPPORT_BOT,
+        "mcp.method.name": "tools/call",
+        "gen_ai.tool.name": "delete_tenant",
+        "mcp.protocol.version": "2025-11-25",
+        "mcp_toolgate.verdict": "deny",
+        "mcp_toolgate.reason": "tool_not_granted",
+        "http.response.status_code": 200,
+    });
+    assert_eq!(line, expected);
 }
 
 #[test]

@@ -196,6 +196,27 @@ impl Envoy {
         }
     }
 
+    /// The bytes of the access log and of the file with every record, waited for until each has so many lines.
+    ///
+    /// # Panics
+    ///
+    /// When they do not come.
+    #[must_use]
+    pub fn access_bytes(&self, count: usize) -> [Vec<u8>; 2] {
+        let until = Instant::now() + LOG_LIMIT;
+        let access_log = self.workspace.access_log();
+        loop {
+            let files = [access_log.clone(), access_log.with_file_name(RECORDS_FILE)];
+            let files = files.map(|path| fs::read(path).unwrap_or_default());
+            let counts = files.each_ref().map(|file| file.split(|byte| *byte == b'\n').count() - 1);
+            if counts.iter().all(|lines| *lines >= count) {
+                return files;
+            }
+            assert!(Instant::now() < until, "{counts:?} lines in the access logs, not {count}");
+            thread::sleep(5 * POLL);
+        }
+    }
+
     /// Ends Envoy in its own way, through the admin port, and gives its exit status.
     ///
     /// # Panics
