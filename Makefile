@@ -18,7 +18,7 @@ CASES := 1000000
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  %-13s %s\n", $$1, $$2 }'
 
 .PHONY: toolchain
 toolchain:
@@ -79,7 +79,7 @@ test-modules: toolchain
 .PHONY: tools
 tools:
 	@for version in $(ENVOYS); do sh envoy/get-envoy.sh $$version; done
-	@sh tests/sdk/install.sh py1 py2 node func-e
+	@sh tests/sdk/install.sh py1 py2 node func-e promtool
 
 .PHONY: test
 test: wasm test-modules tools size ## Every test: units, golden cases, real Envoy over mTLS, official SDK clients
@@ -121,6 +121,11 @@ bench: wasm ## What a decision costs in Envoy, beside Envoy's own filters
 .PHONY: interop
 interop: wasm tools ## Only whole sessions of the official SDK clients
 	@$(CARGO) test --locked --test e2e sessions -- --nocapture
+
+.PHONY: observability
+observability: wasm test-modules tools ## Only the alert rules and the dashboard, on what real Envoys are scraped for
+	@$(CARGO) test --locked --test observability
+	@$(CARGO) test --locked --test e2e observability -- --nocapture
 
 .PHONY: demo
 demo: wasm ## Envoy with mTLS in front of a real MCP server: calls allowed and refused

