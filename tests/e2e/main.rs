@@ -16,6 +16,8 @@
 mod ajv;
 #[path = "../documents/mod.rs"]
 mod documents;
+#[path = "../queries/prometheus.rs"]
+mod prometheus;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -34,6 +36,7 @@ mod leaks;
 mod lists;
 mod memory;
 mod metrics;
+mod observability;
 mod observe;
 mod rate_limit;
 mod records;
