@@ -74,10 +74,9 @@ pub struct Event<'a> {
 /// A field that is sent on. Any other one is dropped: clients pass over it, and nothing may hide in it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Field {
-    Comment,
     Data,
+    /// `event`, `id`, `retry`, or a comment.
     Other,
-    Type,
 }
 
 impl<'a> Event<'a> {
@@ -85,13 +84,6 @@ impl<'a> Event<'a> {
     #[must_use]
     pub fn new(text: &'a [u8]) -> Self {
         Self { text }
-    }
-
-    /// Its type: the value of the last `event`, or `message`.
-    #[must_use]
-    pub fn kind(&self) -> &'a [u8] {
-        let last = self.lines().filter_map(|(_, field, value)| (field == Some(Field::Type)).then_some(value)).last();
-        last.filter(|kind| !kind.is_empty()).unwrap_or(b"message")
     }
 
     /// Its data: the values of all `data`, one a line. None if there is none, or nothing in it.
@@ -123,7 +115,7 @@ impl<'a> Event<'a> {
     /// Writes the event with other data.
     pub fn write_with(&self, data: &[u8], out: &mut Vec<u8>) {
         for (line, field, _) in self.lines() {
-            if !matches!(field, None | Some(Field::Data)) {
+            if field == Some(Field::Other) {
                 out.extend_from_slice(self.text.get(line).unwrap_or_default());
             }
         }
@@ -193,10 +185,8 @@ fn field(line: &[u8]) -> (Option<Field>, &[u8]) {
         None => (line, &[][..]),
     };
     let field = match name {
-        b"" => Some(Field::Comment),
         b"data" => Some(Field::Data),
-        b"event" => Some(Field::Type),
-        b"id" | b"retry" => Some(Field::Other),
+        b"" | b"event" | b"id" | b"retry" => Some(Field::Other),
         _ => None,
     };
     (field, value.strip_prefix(b" ").unwrap_or(value))

@@ -21,7 +21,7 @@ const LISTS: [(&str, &str); 4] =
 pub fn check(data: &[u8]) {
     let [setting, cut, answer @ ..] = data else { return };
     let form = if setting & 1 == 0 { Form::Json } else { Form::Events };
-    let query = (setting & 2 == 0).then(|| Query { listed: Listed::Tools, id: RequestId::Integer(1) });
+    let query = (setting & 2 == 0).then_some(Query { listed: Listed::Tools, id: RequestId::Integer(1) });
     let whole = sent(Answer::new(form, query.clone(), LIMIT), [answer]);
     let size = usize::from(*cut) % 40 + 1;
     let pieces = sent(Answer::new(form, query.clone(), LIMIT), answer.chunks(size));
@@ -109,8 +109,8 @@ fn has_hidden(list: &Value, name: &str) -> bool {
 
 /// The last member whose key is this one, but for its case.
 fn loosely<'v>(value: &'v Value, key: &str) -> &'v Value {
-    let members = value.as_object().into_iter().flatten();
-    members.filter(|(own, _)| own.eq_ignore_ascii_case(key)).last().map_or(&Value::Null, |(_, value)| value)
+    let mut members = value.as_object().into_iter().flatten();
+    members.rfind(|(own, _)| own.eq_ignore_ascii_case(key)).map_or(&Value::Null, |(_, value)| value)
 }
 
 /// An answer whose keys all stand once loses hidden items and nothing else.

@@ -76,7 +76,7 @@ fn only_fields_that_clients_know_are_sent_on() {
 }
 
 #[test]
-fn data_is_all_lines_of_it_and_the_last_type_counts() {
+fn data_is_all_lines_of_it() {
     let data = |event: &str| Event::new(event.as_bytes()).data().map(|data| data.to_vec());
     assert_eq!(data("data: a\ndata:b\nid: 1\ndata\n\n"), Some(b"a\nb\n".to_vec()));
     assert_eq!(data("data:  a\n\n"), Some(b" a".to_vec()));

@@ -129,7 +129,7 @@ fn a_stream_of_ten_thousand_events_leaves_nothing_behind() {
     let progress = event(r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{}}"#);
     let block = format!("{}{}", event(&listing(&ALL)), progress.repeat(9));
     let pieces = |events: usize| vec![(Duration::ZERO, block.clone().into_bytes()); events / 10];
-    let mut send = |id: &str, events| {
+    let send = |id: &str, events| {
         let answer = Answer { pieces: pieces(events), ..Answer::whole(200, "text/event-stream", "") };
         site.recorder.answer(id, answer);
         let response = site.caller("guarded", SUPPORT_BOT).send(&Request::bodiless("GET", "/mcp").id(id));
