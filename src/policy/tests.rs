@@ -1,5 +1,4 @@
 use super::*;
-use crate::caller_pattern::CallerPattern;
 
 fn policy(text: &str) -> Policy {
     Policy::from_json(text.as_bytes()).expect("a good policy")
@@ -7,56 +6,6 @@ fn policy(text: &str) -> Policy {
 
 fn id(text: &str) -> SpiffeId {
     SpiffeId::parse(text).expect("a SPIFFE ID")
-}
-
-/// The meaning of a caller pattern, segment by segment.
-fn naive(pattern: &str, caller: &str) -> bool {
-    let pattern: Vec<&str> = pattern.split('/').collect();
-    let caller: Vec<&str> = caller.split('/').collect();
-    let glob = |glob: &str, text: &str| crate::glob::Glob::new(glob).matches(text);
-    match pattern.split_last() {
-        Some((&"**", first)) => {
-            caller.len() > first.len() && first.iter().zip(&caller).all(|(pattern, text)| glob(pattern, text))
-        }
-        _ => pattern.len() == caller.len() && pattern.iter().zip(&caller).all(|(pattern, text)| glob(pattern, text)),
-    }
-}
-
-/// All paths of one to three segments out of these.
-fn paths(segments: &[&str]) -> Vec<String> {
-    let mut paths: Vec<String> = segments.iter().map(|&segment| segment.to_owned()).collect();
-    let mut from = 0;
-    for _ in 0..2 {
-        let to = paths.len();
-        for at in from..to {
-            for segment in segments {
-                paths.push(format!("{}/{segment}", paths[at]));
-            }
-        }
-        from = to;
-    }
-    paths
-}
-
-#[test]
-fn in_a_small_complete_world_caller_patterns_mean_what_they_say() {
-    let patterns: Vec<String> = paths(&["a", "b", "*", "a*", "**"])
-        .iter()
-        .map(|path| format!("spiffe://td/{path}"))
-        .filter(|text| CallerPattern::parse(text).is_ok())
-        .collect();
-    assert!(patterns.len() > 80);
-    let callers: Vec<String> = patterns.iter().map(|pattern| format!("{pattern:?}:[\"t\"]")).collect();
-    let policy = policy(&format!(r#"{{"callers":{{{}}}}}"#, callers.join(",")));
-    for path in paths(&["a", "b", "ab"]) {
-        let caller = format!("spiffe://td/{path}");
-        let mut expected: Vec<&str> =
-            patterns.iter().filter(|pattern| naive(pattern, &caller)).map(String::as_str).collect();
-        expected.sort_unstable();
-        let found: Vec<&str> = policy.entries().matching(&id(&caller)).iter().map(|entry| entry.key()).collect();
-        assert_eq!(found, expected, "{caller}");
-    }
-    assert!(policy.entries().matching(&id("spiffe://other/a")).is_empty());
 }
 
 #[test]
