@@ -18,12 +18,14 @@ pub enum Effect {
     NothingToOthersThan(Vec<String>),
     /// What was refused stays refused.
     NeverMore,
+    /// Any; only the hash has to tell.
+    Any,
 }
 
 /// A law: its name, how it changes a policy, and what that does.
 pub type Law = (&'static str, fn(&mut Value, &mut Numbers) -> Effect);
 
-pub const LAWS: [Law; 17] = [
+pub const LAWS: [Law; 18] = [
     ("the order of entries, items and members means nothing", shuffled),
     ("repeating items means nothing", repeated),
     ("an entry that stands twice means nothing", doubled),
@@ -41,6 +43,7 @@ pub const LAWS: [Law; 17] = [
     ("a token never allows more", with_a_token),
     ("naming trust domains means nothing to their callers", with_trust_domains),
     ("an empty entry never allows more", with_an_empty_entry),
+    ("sets with other members have another hash", with_other_members),
 ];
 
 fn callers(json: &mut Value) -> &mut Map<String, Value> {
@@ -294,4 +297,14 @@ pub fn without_conditions(json: &mut Value) {
             item.shift_remove("arguments");
         }
     }
+}
+
+fn with_other_members(json: &mut Value, numbers: &mut Numbers) -> Effect {
+    let mut other = Map::new();
+    random::rules(numbers, &mut other);
+    let sets = numbers.pick(&["caller_sets", "tool_sets"]);
+    if json.get("identity").is_none() {
+        json[sets] = other[sets].take();
+    }
+    Effect::Any
 }

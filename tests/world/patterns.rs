@@ -114,6 +114,39 @@ fn pairs(one: &str, two: &str) -> [(Value, bool); 6] {
     ]
 }
 
+/// Two patterns meet where some text has both: there, and only there, one without conditions undoes the other's.
+#[test]
+fn conditions_are_shadowed_exactly_where_patterns_meet() {
+    let names: Vec<_> = texts(&["a", "b"], 0..=6).collect();
+    let patterns: Vec<_> = texts(&["a", "b", "*"], 1..=longer(3)).collect();
+    let mut found = 0;
+    for (one, two) in patterns.iter().flat_map(|one| patterns.iter().map(move |two| (one, two))) {
+        let meets = |name: &String| naive::name(one, name) && naive::name(two, name);
+        let expected = names.iter().any(meets);
+        let guarded = json!([{ "name": one, "arguments": { "/n": { "present": true } } }]);
+        let tools = json!({ "spiffe://td/*": guarded, CALLER: [two] });
+        assert_eq!(is_shadowed(&tools), expected, "tools {one:?} and {two:?}");
+        // As segments they are no empty texts, and hold no `**`.
+        if !one.contains("**") && !two.contains("**") {
+            let callers = json!({ caller(&format!("{one}/x")): [{ "name": "*", "expires": "2033-05-18T03:33:20Z" }], caller(&format!("{two}/**")): guarded });
+            let expected = names.iter().any(|name| !name.is_empty() && meets(name));
+            assert_eq!(is_shadowed(&callers), expected, "callers {one:?} and {two:?}");
+        }
+        found += usize::from(expected);
+    }
+    println!("shadows: {found} of {} pairs", patterns.len().pow(2));
+}
+
+fn is_shadowed(callers: &Value) -> bool {
+    match Policy::from_json(json!({ "callers": callers }).to_string().as_bytes()) {
+        Ok(_) => false,
+        Err(faults) => {
+            assert!(faults.0.iter().all(|fault| fault.message.starts_with("condition_shadowed: ")), "{faults}");
+            true
+        }
+    }
+}
+
 /// The SPIFFE IDs among all texts of so many pieces, in several trust domains, each with its subject.
 fn callers(pieces: &[&str], lengths: RangeInclusive<usize>) -> Vec<(String, Subject)> {
     let domains = ["td", "te", "td.a", "a"];

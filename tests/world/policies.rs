@@ -73,7 +73,7 @@ fn every_policy_of_three_entries_means_what_it_says() {
 
 #[test]
 fn a_random_policy_means_what_it_says() {
-    let count = setting("WORLD_CASES", 1500);
+    let count = setting("WORLD_CASES", 1000);
     let first = setting("WORLD_SEED", 1);
     let (callers, tools) = everybody_and_everything();
     let tally = in_parallel(count, |world, at| {

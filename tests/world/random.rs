@@ -24,7 +24,7 @@ pub const KEYS: [&str; 15] = [
     "set:none",
 ];
 
-const TOOLS: [&str; 9] = ["a", "b", "ab", "c", "a*", "*b", "b*b", "*", "*a*"];
+const TOOLS: [&str; 10] = ["a", "b", "ab", "c", "a*", "*b", "b*b", "b*a", "*", "*a*"];
 
 /// A policy of one to five entries.
 pub fn policy(numbers: &mut Numbers) -> Value {
