@@ -118,6 +118,11 @@ oracle: toolchain ## CASES random cases against the independent oracle
 world: toolchain ## The small world with longer patterns, and POLICIES random policies against the naive judge and the laws
 	@WORLD_CASES=$(POLICIES) WORLD_LONGER=1 $(CARGO) test --locked --test world -- --nocapture
 
+.PHONY: mutants
+mutants: toolchain ## Break what decides and matches, one place after the other, and show what no test sees (hours; installs cargo-mutants under target/tools)
+	@[ -x target/tools/bin/cargo-mutants ] || $(CARGO) install --locked --quiet --root target/tools cargo-mutants@27.1.0
+	@target/tools/bin/cargo-mutants mutants --output target
+
 .PHONY: bench
 bench: wasm ## What a decision costs in Envoy, beside Envoy's own filters
 	@$(CARGO) run --locked --quiet --example mint_certs -- certs
