@@ -116,7 +116,7 @@ fn each_part_of_a_policy_is_in_its_hash() {
 fn an_exact_name_is_found_before_a_glob_and_globs_by_their_text() {
     let policy = policy(r#"{"callers":{"spiffe://a/b":["a*","*","ab","ab"]}}"#);
     let entries = policy.entries().matching(&id("spiffe://a/b"));
-    let item = |name| entries[0].tools(name).first().map(ToString::to_string);
+    let item = |name| entries[0].tools(name).next().map(|grant| grant.to_string());
     assert_eq!(item("ab").as_deref(), Some(r#"callers."spiffe://a/b".tools: ab"#));
     assert_eq!(item("ac").as_deref(), Some(r#"callers."spiffe://a/b".tools: *"#));
     assert_eq!(policy.entries().grant_count(), 3);
@@ -157,5 +157,5 @@ fn a_large_policy_loads_and_decides() {
     assert_eq!((policy.entries().count(), policy.entries().grant_count()), (10_000, 100_000));
     let entries = policy.entries().matching(&id("spiffe://td/ns/n42/sa/s4242"));
     assert_eq!(entries.len(), 1);
-    assert!(entries[0].tools("tool_4242_9").len() == 1 && entries[0].tools("tool_4241_9").is_empty());
+    assert_eq!([entries[0].tools("tool_4242_9").count(), entries[0].tools("tool_4241_9").count()], [1, 0]);
 }
