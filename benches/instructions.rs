@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use mcp_toolgate::call::Call;
 use mcp_toolgate::decision::{Judge, Subject, decide};
-use mcp_toolgate::host::{Flow, Head, HeaderBlock, Host, HostError, Level, Plugin};
+use mcp_toolgate::host::{Flow, Head, HeaderBlock, Host, HostError, Level, MetricKind, Plugin};
 use mcp_toolgate::identity::SpiffeId;
 use mcp_toolgate::json::Reader;
 use mcp_toolgate::listing::filter;
@@ -254,6 +254,21 @@ impl Host for &Proxy {
     }
 
     fn reset(&self) -> Result<(), HostError> {
+        Ok(())
+    }
+
+    fn define_metric(&self, _kind: MetricKind, name: &str) -> Result<u32, HostError> {
+        black_box(name);
+        Ok(1)
+    }
+
+    fn increment_metric(&self, id: u32, by: i64) -> Result<(), HostError> {
+        black_box((id, by));
+        Ok(())
+    }
+
+    fn record_metric(&self, id: u32, value: u64) -> Result<(), HostError> {
+        black_box((id, value));
         Ok(())
     }
 

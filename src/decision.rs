@@ -77,7 +77,7 @@ impl From<Grant<'_>> for Granted {
 }
 
 /// Whether a call is allowed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Verdict {
     /// It may be forwarded.
     Allow,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 mod budget;
 mod headers;
+mod metrics;
 mod peer;
 mod plugin;
 mod shared;
@@ -99,6 +100,24 @@ pub trait Host {
     /// The proxy refuses the call.
     fn reset(&self) -> Result<(), HostError>;
 
+    /// Defines a metric, or finds the one of that name. Its number is good for this worker alone.
+    ///
+    /// # Errors
+    /// The proxy refuses the call.
+    fn define_metric(&self, kind: MetricKind, name: &str) -> Result<u32, HostError>;
+
+    /// Adds to a counter.
+    ///
+    /// # Errors
+    /// The proxy refuses the call, or knows no such metric.
+    fn increment_metric(&self, id: u32, by: i64) -> Result<(), HostError>;
+
+    /// Sets a gauge, or adds a value to a histogram.
+    ///
+    /// # Errors
+    /// The proxy refuses the call, or knows no such metric.
+    fn record_metric(&self, id: u32, value: u64) -> Result<(), HostError>;
+
     /// Time since the Unix epoch, or none if the clock cannot be read.
     fn now(&self) -> Option<Duration>;
 
@@ -113,6 +132,17 @@ pub enum Head {
     Request,
     /// The response's.
     Response,
+}
+
+/// What a metric measures.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum MetricKind {
+    /// A number that only grows.
+    Counter,
+    /// A number that goes up and down.
+    Gauge,
+    /// Many numbers, by their size.
+    Histogram,
 }
 
 /// A proxy that refused a call.

@@ -13,7 +13,7 @@
 #[path = "support/mod.rs"]
 mod support;
 
-use mcp_toolgate::host::{Flow, Level, Plugin, Stream};
+use mcp_toolgate::host::{Flow, Level, MetricKind, Plugin, Stream};
 use serde_json::{Value, json};
 use support::mock::MockHost;
 use support::pki::{Ca, Identity};
@@ -122,6 +122,19 @@ fn a_log_and_filter_state_that_fail_change_no_decision() {
     let plugin = plugin(&host);
     host.with(|state| state.failing.push("set_property"));
     assert_eq!(run(&mut plugin.stream(host.clone()), &host), Flow::Continue);
+}
+
+#[test]
+fn metrics_that_fail_change_no_decision_and_leave_the_record() {
+    let ca = Ca::new("test").expect("an authority");
+    for call in ["define_metric", "increment_metric", "record_metric"] {
+        for (tool, flow) in [("granted", Flow::Continue), ("other", Flow::Pause)] {
+            let host = host(&ca, tool);
+            host.with(|state| state.failing.push(call));
+            assert_eq!(run(&mut plugin(&host).stream(host.clone()), &host), flow, "{call} {tool}");
+            assert_eq!((host.audit_count(), host.with(|state| state.resets)), (1, 0), "{call} {tool}");
+        }
+    }
 }
 
 #[test]
@@ -334,19 +347,54 @@ fn requests_that_find_no_room_to_wait_are_refused_and_room_comes_back() {
 }
 
 #[test]
-fn denials_fill_the_log_only_so_fast_and_what_is_left_out_is_counted() {
+fn records_fill_the_log_only_so_fast_and_what_is_left_out_is_counted() {
+    let ca = Ca::new("test").expect("an authority");
+    for (tool, level, told) in [("other", Level::Warn, "200 denials"), ("granted", Level::Info, "200 allows")] {
+        let host = host(&ca, tool);
+        let plugin = plugin(&host);
+        for _ in 0..700 {
+            run(&mut plugin.stream(host.clone()), &host);
+        }
+        assert_eq!(host.audit_count(), 500);
+        let dropped = host.metric(MetricKind::Counter, "mcp_toolgate.none.log_dropped");
+        assert_eq!(dropped.map(|values| values.len()), Some(200));
+        host.with(|state| state.seconds += 1);
+        run(&mut plugin.stream(host.clone()), &host);
+        let line = format!("mcp_toolgate: {told} were not logged, above 500 in a second");
+        let lines = host.with(|state| state.log.iter().filter(|logged| **logged == (level, line.clone())).count());
+        assert_eq!((host.audit_count(), lines), (501, 1));
+    }
+}
+
+/// What fills the log with one verdict leaves the other its room.
+#[test]
+fn a_flood_of_denials_hides_no_allow() {
     let ca = Ca::new("test").expect("an authority");
     let host = host(&ca, "other");
     let plugin = plugin(&host);
     for _ in 0..700 {
         run(&mut plugin.stream(host.clone()), &host);
     }
-    assert_eq!(host.audit_count(), 500);
-    host.with(|state| state.seconds += 1);
+    host.with(|state| state.body = tool_call_body("granted").into_bytes());
     run(&mut plugin.stream(host.clone()), &host);
-    let told =
-        host.with(|state| state.log.iter().filter(|(_, line)| line.contains("200 denials were not logged")).count());
-    assert_eq!((host.audit_count(), told), (501, 1));
+    assert_eq!(host.audit_count(), 501);
+    assert_eq!(host.audit_records().last().expect("a record")["verdict"], "allow");
+}
+
+#[test]
+fn a_record_that_the_policy_keeps_out_of_the_log_is_not_one_left_out() {
+    let ca = Ca::new("test").expect("an authority");
+    let host = host(&ca, "granted");
+    host.with(|state| {
+        let policy = json!({ "audit": { "allow": false }, "callers": { CALLER: ["granted"] } });
+        state.configuration = policy.to_string().into_bytes();
+    });
+    let plugin = plugin(&host);
+    for _ in 0..700 {
+        run(&mut plugin.stream(host.clone()), &host);
+    }
+    assert_eq!(host.audit_count(), 0);
+    assert_eq!(host.metric(MetricKind::Counter, "mcp_toolgate.none.log_dropped"), Some(Vec::new()));
 }
 
 /// A stream whose list request was forwarded, with this head of the answer.

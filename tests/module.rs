@@ -9,16 +9,18 @@ use std::path::Path;
 
 use walrus::Module;
 
-/// The host calls that the filter makes. Envoy is told to refuse all others, and every test in a real Envoy runs under
-/// that.
-const HOST_CALLS: [&str; 12] = [
+/// The host calls that the filter makes. The bootstrap that is shipped tells Envoy to refuse all others, and tests run it.
+const HOST_CALLS: [&str; 15] = [
     "proxy_close_stream",
+    "proxy_define_metric",
     "proxy_get_buffer_bytes",
     "proxy_get_current_time_nanoseconds",
     "proxy_get_header_map_pairs",
     "proxy_get_header_map_value",
     "proxy_get_property",
+    "proxy_increment_metric",
     "proxy_log",
+    "proxy_record_metric",
     "proxy_remove_header_map_value",
     "proxy_replace_header_map_value",
     "proxy_send_local_response",

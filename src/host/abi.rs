@@ -4,7 +4,7 @@
 use std::ptr::{null_mut, slice_from_raw_parts_mut};
 use std::time::Duration;
 
-use super::{Head, HeaderBlock, Host, HostError, Level};
+use super::{Head, HeaderBlock, Host, HostError, Level, MetricKind};
 
 mod import {
     #[link(wasm_import_module = "env")]
@@ -59,6 +59,9 @@ mod import {
             grpc_status: i32,
         ) -> u32;
         pub(super) fn proxy_close_stream(kind: u32) -> u32;
+        pub(super) fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
+        pub(super) fn proxy_increment_metric(id: u32, by: i64) -> u32;
+        pub(super) fn proxy_record_metric(id: u32, value: u64) -> u32;
     }
 }
 
@@ -178,6 +181,28 @@ impl Host for Proxy {
     fn reset(&self) -> Result<(), HostError> {
         // SAFETY: takes no pointer.
         done("proxy_close_stream", unsafe { import::proxy_close_stream(REQUEST_STREAM) })
+    }
+
+    fn define_metric(&self, kind: MetricKind, name: &str) -> Result<u32, HostError> {
+        let kind = match kind {
+            MetricKind::Counter => 0,
+            MetricKind::Gauge => 1,
+            MetricKind::Histogram => 2,
+        };
+        let mut id = 0;
+        // SAFETY: the name lives through the call, and the proxy writes four bytes into a `u32` of this frame.
+        let status = unsafe { import::proxy_define_metric(kind, name.as_ptr(), name.len(), &raw mut id) };
+        done("proxy_define_metric", status).map(|()| id)
+    }
+
+    fn increment_metric(&self, id: u32, by: i64) -> Result<(), HostError> {
+        // SAFETY: takes no pointer.
+        done("proxy_increment_metric", unsafe { import::proxy_increment_metric(id, by) })
+    }
+
+    fn record_metric(&self, id: u32, value: u64) -> Result<(), HostError> {
+        // SAFETY: takes no pointer.
+        done("proxy_record_metric", unsafe { import::proxy_record_metric(id, value) })
     }
 
     fn now(&self) -> Option<Duration> {

@@ -1,17 +1,19 @@
-//! What a worker may spend: memory on held requests, and log lines on denials.
+//! What a worker may spend: memory on held requests, and log lines on decisions.
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::{Host, Level};
+use crate::decision::Verdict;
 
 /// Most memory that undecided requests may take together in one worker, in bytes, and most that waiting answers may. The
 /// module's whole memory is capped at four times that, and what finds no room is refused rather than a trap.
 const MAX_HELD_BYTES: usize = 32 << 20;
 
-/// Most denials that one worker logs in a second. A caller that is refused costs a line of about a kilobyte; without a
+/// Most denials that one worker logs in a second, and most allows. Each costs a line of about a kilobyte; without a
 /// bound, one connection could fill a disk. Filter state has every record.
-const MAX_DENIALS_PER_SECOND: u32 = 500;
+const MAX_LINES_PER_SECOND: u32 = 500;
 
 /// The memory that held requests take.
 #[derive(Debug, Default)]
@@ -39,36 +41,43 @@ impl Drop for Charge {
     }
 }
 
-/// The log lines of denials, bounded by the second.
+/// The audit records of one verdict that one worker logs, bounded by the second.
 #[derive(Debug, Default)]
-pub(super) struct Denials {
+pub(super) struct Lines {
     second: Cell<u64>,
     logged: Cell<u32>,
     left_out: Cell<u64>,
 }
 
-impl Denials {
-    /// Logs a denial, or counts it; what was left out is told with the first denial of a later second.
-    pub(super) fn log(&self, host: &impl Host, line: &str) {
-        let second = host.now().map_or(0, |now| now.as_secs());
+impl Lines {
+    /// Logs a record that was made at this time, and says whether it did; else it is counted. What was left out is told
+    /// with the first record of a later second, at the records' own level: who does not see them misses none.
+    pub(super) fn log(&self, host: &impl Host, verdict: Verdict, time: Option<Duration>, line: &str) -> bool {
+        let (level, records) = match verdict {
+            Verdict::Allow => (Level::Info, "allows"),
+            Verdict::Deny => (Level::Warn, "denials"),
+        };
+        let second = time.map_or(0, |time| time.as_secs());
         if self.second.replace(second) != second {
             self.logged.set(0);
             let left_out = self.left_out.take();
             if left_out > 0 {
                 host.log(
-                    Level::Warn,
+                    level,
                     &format!(
-                        "mcp_toolgate: {left_out} denials were not logged, above {MAX_DENIALS_PER_SECOND} in a second"
+                        "mcp_toolgate: {left_out} {records} were not logged, above {MAX_LINES_PER_SECOND} in a second"
                     ),
                 );
             }
         }
-        if self.logged.get() < MAX_DENIALS_PER_SECOND {
+        let has_room = self.logged.get() < MAX_LINES_PER_SECOND;
+        if has_room {
             self.logged.set(self.logged.get() + 1);
-            host.log(Level::Warn, line);
+            host.log(level, line);
         } else {
             self.left_out.set(self.left_out.get() + 1);
         }
+        has_room
     }
 }
 

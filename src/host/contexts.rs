@@ -60,7 +60,7 @@ impl<H: Host> Contexts<H> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Head, HeaderBlock, HostError, Level};
+    use super::super::{Head, HeaderBlock, HostError, Level, MetricKind};
     use super::*;
     use std::time::Duration;
 
@@ -115,6 +115,18 @@ mod tests {
         }
 
         fn reset(&self) -> Result<(), HostError> {
+            Err(REFUSED)
+        }
+
+        fn define_metric(&self, _kind: MetricKind, _name: &str) -> Result<u32, HostError> {
+            Err(REFUSED)
+        }
+
+        fn increment_metric(&self, _id: u32, _by: i64) -> Result<(), HostError> {
+            Err(REFUSED)
+        }
+
+        fn record_metric(&self, _id: u32, _value: u64) -> Result<(), HostError> {
             Err(REFUSED)
         }
 

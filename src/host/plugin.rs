@@ -19,7 +19,8 @@ impl Default for Plugin {
     /// A plugin without a configuration refuses everybody.
     fn default() -> Self {
         let policy = Rc::new(Policy::compile(Config::default()));
-        Self { policy, shared: Rc::default() }
+        let shared = Rc::new(Shared::new(&policy, Place::default()));
+        Self { policy, shared }
     }
 }
 
@@ -43,8 +44,9 @@ impl Plugin {
             Ok(policy) => {
                 announce(host, &policy);
                 warn_of_older_proxy(host, &policy);
+                self.shared = Rc::new(Shared::new(&policy, Place::read(host)));
+                self.shared.metrics.policy_taken(host, &policy);
                 self.policy = Rc::new(policy);
-                self.shared = Rc::new(Shared { place: Place::read(host), ..Shared::default() });
                 true
             }
             Err(faults) => {

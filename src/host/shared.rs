@@ -1,19 +1,37 @@
 //! What all streams of one plugin share, beside the policy.
 
-use super::budget::{Budget, Denials};
+use super::budget::{Budget, Lines};
+use super::metrics::Metrics;
 use super::{Host, Peers};
 use crate::audit::Stamp;
+use crate::policy::Policy;
 
 /// What outlives a stream.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Shared {
     /// What held requests take.
     pub(super) requests: Budget,
     /// What held answers take.
     pub(super) answers: Budget,
-    pub(super) denials: Denials,
+    pub(super) allows: Lines,
+    pub(super) denials: Lines,
+    pub(super) metrics: Metrics,
     pub(super) peers: Peers,
     pub(super) place: Place,
+}
+
+impl Shared {
+    pub(super) fn new(policy: &Policy, place: Place) -> Self {
+        Self {
+            requests: Budget::default(),
+            answers: Budget::default(),
+            allows: Lines::default(),
+            denials: Lines::default(),
+            metrics: Metrics::of(policy),
+            peers: Peers::default(),
+            place,
+        }
+    }
 }
 
 /// Where the proxy stands, for audit records.

@@ -35,11 +35,13 @@ pub struct Stream<H> {
     exchange: Exchange,
     body_length: usize,
     charge: Option<Charge>,
+    /// When the whole body was in hand, until it is decided on: time since the Unix epoch.
+    whole_since: Option<Duration>,
 }
 
 impl<H: Host> Stream<H> {
     pub(super) fn new(host: H, policy: Rc<Policy>, shared: Rc<Shared>) -> Self {
-        Self { host, shared, exchange: Exchange::new(policy), body_length: 0, charge: None }
+        Self { host, shared, exchange: Exchange::new(policy), body_length: 0, charge: None, whole_since: None }
     }
 
     /// The request's head has come.
@@ -103,7 +105,10 @@ impl<H: Host> Stream<H> {
             return settled;
         }
         let turn = match self.host.request_body(self.body_length) {
-            Ok(body) if body.len() == self.body_length => self.exchange.request_body(&body, self.host.now()),
+            Ok(body) if body.len() == self.body_length => {
+                self.whole_since = self.host.now();
+                self.exchange.request_body(&body, self.whole_since)
+            }
             Ok(_) => self.exchange.host_fault("the proxy handed out less of the body than it announced"),
             Err(error) => self.exchange.host_fault(error.call),
         };
@@ -159,14 +164,20 @@ impl<H: Host> Stream<H> {
         }
     }
 
-    /// Puts a record into the log and the stream's filter state. A proxy that refuses either changes no decision.
-    fn publish(&self, record: &AuditRecord) {
-        let line = record.to_json(&self.shared.place.stamp(&self.host));
+    /// Puts a record into the log, the metrics and the stream's filter state. A proxy that refuses any of it changes no
+    /// decision.
+    fn publish(&mut self, record: &AuditRecord) {
+        let stamp = self.shared.place.stamp(&self.host);
+        let took = self.whole_since.take().zip(stamp.time).and_then(|(since, now)| now.checked_sub(since));
+        self.shared.metrics.decided(&self.host, record, took);
+        let line = record.to_json(&stamp);
         let audit = self.exchange.audit_log();
-        match record.verdict {
-            Verdict::Allow if audit.allow => self.host.log(Level::Info, &line),
-            Verdict::Deny if audit.deny => self.shared.denials.log(&self.host, &line),
-            Verdict::Allow | Verdict::Deny => {}
+        let (is_wanted, lines) = match record.verdict {
+            Verdict::Allow => (audit.allow, &self.shared.allows),
+            Verdict::Deny => (audit.deny, &self.shared.denials),
+        };
+        if is_wanted && !lines.log(&self.host, record.verdict, stamp.time, &line) {
+            self.shared.metrics.log_dropped(&self.host);
         }
         let _ = self.host.set_property("mcp_toolgate", line.as_bytes());
         for (name, value) in record.facts() {

@@ -8,9 +8,13 @@ use crate::support::envoy::Envoy;
 use crate::support::listener::{Listener, Tls, Transport, Validator};
 use crate::support::pki::{Ca, Identity, Leaf};
 use crate::support::recorder::Recorder;
+use crate::support::shipped;
 
 /// The caller that [`policy`] grants `search_tickets` and `read_*`.
 pub const SUPPORT_BOT: &str = "spiffe://cluster.local/ns/agents/sa/support-bot";
+
+/// A caller of the bootstrap that is shipped, which grants it `search_tickets` and `create_refund`.
+pub const BILLING_BOT: &str = "spiffe://cluster.local/ns/agents/sa/billing-bot";
 
 /// The caller that [`policy`] grants everything, and that others claim to be.
 pub const ADMIN: &str = "spiffe://cluster.local/ns/agents/sa/admin";
@@ -34,6 +38,16 @@ impl Site {
         let envoy = Envoy::start(&setup).unwrap_or_else(|failure| {
             panic!("Envoy ended ({}):\n{}", failure.status, failure.log);
         });
+        Self { pki, recorder, envoy }
+    }
+
+    /// Starts the bootstrap that is shipped, changed by `change`.
+    pub fn shipped(change: impl FnOnce(String) -> String) -> Self {
+        let (pki, recorder) = (Pki::new(), recorder());
+        let envoy = Envoy::start_with(|access_log| {
+            change(shipped::bootstrap(access_log, recorder.address(), &pki.ca, &pki.server))
+        });
+        let envoy = envoy.unwrap_or_else(|failure| panic!("Envoy ended ({}):\n{}", failure.status, failure.log));
         Self { pki, recorder, envoy }
     }
 

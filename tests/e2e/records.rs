@@ -7,6 +7,7 @@ use crate::support::bootstrap::{NAMESPACE, WORKLOAD};
 use crate::support::expectation::AUDIT_KEYS;
 use crate::support::listener::{Filter, Hold, Listener};
 use crate::support::request::Request;
+use crate::support::shipped::LISTENER;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
@@ -75,6 +76,27 @@ fn the_access_log_has_the_record_and_its_facts() {
             assert_eq!(access[key], record[key], "{id}: {key}");
         }
         assert_eq!(access["tool"], record["target"], "{id}");
+    }
+}
+
+/// As the bootstrap writes it that is shipped: who called which tool, and what became of it.
+#[test]
+fn the_shipped_access_log_names_caller_tool_and_verdict() {
+    let site = Site::shipped(|text| text);
+    let cases = [("read_a", "allow", "granted"), ("delete_tenant", "deny", "tool_not_granted")];
+    for (tool, _, _) in cases {
+        let _ = site.caller(LISTENER, SUPPORT_BOT).send(&Request::tool_call(tool));
+    }
+    let lines = site.envoy.access_lines(cases.len());
+    for (line, (tool, verdict, reason)) in lines.iter().zip(cases) {
+        let line: Value = serde_json::from_str(line).expect("JSON");
+        let expected = json!({
+            "verb": "POST", "path": "/mcp", "status": 200, "caller": SUPPORT_BOT, "method": "tools/call", "tool": tool,
+            "verdict": verdict, "reason": reason,
+        });
+        for (key, value) in expected.as_object().expect("an object") {
+            assert_eq!(line[key], *value, "{key}: {line}");
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitStatus;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -57,7 +58,7 @@ impl Envoy {
     ///
     /// When there is no Envoy to start, or it is not ready in time.
     pub fn start_by(launcher: &Launcher, setup: &Setup) -> Result<Self, StartFailure> {
-        Self::launch(launcher, setup, |_| ())
+        Self::launch(launcher, setup.concurrency, |access_log| setup.to_json(access_log).to_string())
     }
 
     /// The same, with a bootstrap that differs from what the setup says.
@@ -70,15 +71,34 @@ impl Envoy {
     ///
     /// When there is no Envoy to start, or it is not ready in time.
     pub fn start_adjusted(setup: &Setup, adjust: impl FnOnce(&mut Value)) -> Result<Self, StartFailure> {
-        Self::launch(&Launcher::direct(), setup, adjust)
+        Self::launch(&Launcher::direct(), setup.concurrency, |access_log| {
+            let mut bootstrap = setup.to_json(access_log);
+            adjust(&mut bootstrap);
+            bootstrap.to_string()
+        })
     }
 
-    fn launch(launcher: &Launcher, setup: &Setup, adjust: impl FnOnce(&mut Value)) -> Result<Self, StartFailure> {
+    /// The same with one worker and a bootstrap written as text, given where its access log has to go.
+    ///
+    /// # Errors
+    ///
+    /// When Envoy ends instead.
+    ///
+    /// # Panics
+    ///
+    /// When there is no Envoy to start, or it is not ready in time.
+    pub fn start_with(bootstrap: impl FnOnce(&Path) -> String) -> Result<Self, StartFailure> {
+        Self::launch(&Launcher::direct(), 1, bootstrap)
+    }
+
+    fn launch(
+        launcher: &Launcher,
+        concurrency: u8,
+        bootstrap: impl FnOnce(&Path) -> String,
+    ) -> Result<Self, StartFailure> {
         let workspace = Workspace::new().expect("a directory for Envoy's files");
-        let mut bootstrap = setup.to_json(&workspace.access_log());
-        adjust(&mut bootstrap);
-        fs::write(workspace.bootstrap(), bootstrap.to_string()).expect("the bootstrap is written");
-        let mut process = Process::spawn(launcher, setup.concurrency, &workspace);
+        fs::write(workspace.bootstrap(), bootstrap(&workspace.access_log())).expect("the bootstrap is written");
+        let mut process = Process::spawn(launcher, concurrency, &workspace);
         let admin = wait_until_ready(&mut process, &workspace)?;
         let ports = listener_ports(admin).expect("the admin port lists the listeners");
         Ok(Self { process, admin, ports, workspace })
@@ -128,6 +148,17 @@ impl Envoy {
         let listed = String::from_utf8_lossy(&listed.body).into_owned();
         let mut stats = listed.lines().filter_map(|line| line.split_once(": "));
         stats.find(|(key, _)| *key == name).and_then(|(_, value)| value.parse().ok()).unwrap_or_default()
+    }
+
+    /// All metrics in the form that Prometheus scrapes.
+    ///
+    /// # Panics
+    ///
+    /// When the admin port does not answer.
+    #[must_use]
+    pub fn prometheus(&self) -> String {
+        let scraped = ask(self.admin, "GET", "/stats/prometheus").expect("the admin port answers");
+        String::from_utf8_lossy(&scraped.body).into_owned()
     }
 
     /// The audit record of a request, waited for.

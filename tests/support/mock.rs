@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use mcp_toolgate::host::{Head, HeaderBlock, Host, HostError, Level, Plugin};
+use mcp_toolgate::host::{Head, HeaderBlock, Host, HostError, Level, MetricKind, Plugin};
 
 /// A stand-in for a proxy; its clones share one state.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +33,8 @@ pub struct State {
     pub response_body: Vec<u8>,
     /// Calls that fail.
     pub failing: Vec<&'static str>,
+    /// Metrics in the order of their definition: a metric's number is its place.
+    pub metrics: Vec<Metric>,
     /// Local replies.
     pub replies: Vec<LocalReply>,
     /// Log lines.
@@ -41,8 +43,38 @@ pub struct State {
     pub properties: BTreeMap<String, Vec<u8>>,
     /// How far the clock has gone on.
     pub seconds: u64,
+    /// How far it goes on with each look at it, in microseconds.
+    pub tick: i64,
+    /// How far it has gone on by ticks.
+    pub ticked: i64,
     /// How often the stream was reset.
     pub resets: usize,
+}
+
+/// A metric, and the values that it was given.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Metric {
+    /// What it measures.
+    pub kind: MetricKind,
+    /// Its name.
+    pub name: String,
+    /// Increments, or recorded values.
+    pub values: Vec<u64>,
+}
+
+impl State {
+    /// Takes a value of a metric, as a proxy does: where it knows the number, and the kind fits.
+    fn measure(
+        &mut self,
+        id: u32,
+        call: &'static str,
+        fits: impl Fn(MetricKind) -> bool,
+        value: u64,
+    ) -> Result<(), HostError> {
+        let metric = self.metrics.get_mut(id as usize).filter(|metric| fits(metric.kind));
+        metric.ok_or(HostError { call, status: 1 })?.values.push(value);
+        Ok(())
+    }
 }
 
 impl MockHost {
@@ -59,6 +91,21 @@ impl MockHost {
             lines.map(|(_, line)| serde_json::from_str(line).expect("a record is JSON")).collect()
         };
         self.with(records)
+    }
+
+    /// The values that a metric was given; none if it was never defined.
+    ///
+    /// # Panics
+    ///
+    /// When it was defined twice, or as something else.
+    #[must_use]
+    pub fn metric(&self, kind: MetricKind, name: &str) -> Option<Vec<u64>> {
+        self.with(|state| {
+            let mut found = state.metrics.iter().filter(|metric| metric.name == name);
+            let metric = found.next()?;
+            assert!(found.next().is_none() && metric.kind == kind, "{:?}", state.metrics);
+            Some(metric.values.clone())
+        })
     }
 
     /// Hands the configuration to a plugin, and says whether it was taken.
@@ -146,8 +193,33 @@ impl Host for MockHost {
         self.call("reset", |state| state.resets += 1)
     }
 
+    fn define_metric(&self, kind: MetricKind, name: &str) -> Result<u32, HostError> {
+        self.call("define_metric", |state| {
+            state.metrics.push(Metric { kind, name: name.to_owned(), values: Vec::new() });
+            u32::try_from(state.metrics.len() - 1).expect("few metrics")
+        })
+    }
+
+    fn increment_metric(&self, id: u32, by: i64) -> Result<(), HostError> {
+        self.call("increment_metric", |state| {
+            let by = by.try_into().expect("counters grow");
+            state.measure(id, "increment_metric", |kind| kind == MetricKind::Counter, by)
+        })?
+    }
+
+    fn record_metric(&self, id: u32, value: u64) -> Result<(), HostError> {
+        self.call("record_metric", |state| {
+            state.measure(id, "record_metric", |kind| kind != MetricKind::Counter, value)
+        })?
+    }
+
     fn now(&self) -> Option<Duration> {
-        Some(Duration::from_hours(500_000) + Duration::from_secs(self.with(|state| state.seconds)))
+        self.call("now", |state| {
+            state.ticked += state.tick;
+            let micros = 3600 * 500_000 * 1_000_000 + state.ticked;
+            Duration::from_micros(micros.unsigned_abs()) + Duration::from_secs(state.seconds)
+        })
+        .ok()
     }
 
     fn log(&self, level: Level, line: &str) {

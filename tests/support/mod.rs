@@ -27,6 +27,7 @@ mod process;
 pub mod recorder;
 pub mod request;
 pub mod sds;
+pub mod shipped;
 pub mod tls;
 pub mod version;
 pub mod watched;

@@ -84,7 +84,7 @@ impl Workspace {
     }
 
     pub(super) fn bootstrap(&self) -> PathBuf {
-        self.directory.join("envoy.json")
+        self.directory.join("envoy.yaml")
     }
 
     pub(super) fn access_log(&self) -> PathBuf {
