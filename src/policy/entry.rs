@@ -118,7 +118,7 @@ impl Entry {
                 ToolItem::Name(name) => Some(name.as_str()),
                 ToolItem::Set(_) => None,
             })),
-            deny_sets: config.deny_tools.iter().filter_map(denied).collect(),
+            deny_sets: sorted_by_text(config.deny_tools.iter().filter_map(denied).collect(), |set| &set.name).into(),
             prompts: Names::of_globs(config.prompts.iter().map(String::as_str)),
             resources: Uris::new(&config.resources),
             extra_methods: Names::exact(&config.extra_methods),

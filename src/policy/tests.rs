@@ -123,6 +123,22 @@ fn an_exact_name_is_found_before_a_glob_and_globs_by_their_text() {
 }
 
 #[test]
+fn a_denied_tool_is_found_in_its_list_before_any_set_and_sets_by_their_name() {
+    let policy = |items: &str| {
+        let sets = r#""tool_sets":{"few":["x","y"],"many":["*"]}"#;
+        policy(&format!(r#"{{{sets},"callers":{{"spiffe://a/b":{{"deny_tools":[{items}]}}}}}}"#))
+    };
+    for items in [r#"{"set":"many"},{"set":"few"},"y""#, r#""y",{"set":"few"},{"set":"many"}"#] {
+        let policy = policy(items);
+        let entries = policy.entries().matching(&id("spiffe://a/b"));
+        let item = |name| entries[0].denied_tool(name).map(|item| (item.item, item.set));
+        assert_eq!(item("x"), Some(("x", Some("few"))), "{items}");
+        assert_eq!(item("y"), Some(("y", None)), "{items}");
+        assert_eq!(item("z"), Some(("*", Some("many"))), "{items}");
+    }
+}
+
+#[test]
 fn allowed_verbs_name_post_and_what_is_configured() {
     assert_eq!(policy("{}").allowed_verbs(), "DELETE, GET, POST");
     assert_eq!(policy(r#"{"verbs":[]}"#).allowed_verbs(), "POST");
