@@ -7,8 +7,6 @@ use std::ops::Range;
 /// Finds events in bytes that come piece by piece. No byte is looked at twice.
 #[derive(Debug, Default)]
 pub struct Events {
-    /// Where the event begins.
-    start: usize,
     /// Where the line begins that is looked at.
     line: usize,
     /// What is looked at next.
@@ -18,14 +16,23 @@ pub struct Events {
 }
 
 impl Events {
-    /// Where the next event stands in `held`, with the empty line that ends it. None if its end has not come yet.
+    /// Whether `held` begins with the second half of the last event's end, which came without it: one byte, and nothing
+    /// of the next event.
+    pub fn ends_line(&mut self, held: &[u8]) -> bool {
+        let ends = self.at == 0 && self.after_cr && held.first() == Some(&b'\n');
+        self.after_cr &= !ends;
+        ends
+    }
+
+    /// How long the next event in `held` is, with the empty line that ends it. None if its end has not come yet.
     ///
     /// `held` begins where the last event ended, and has only grown since the last call.
-    pub fn next_event(&mut self, held: &[u8]) -> Option<Range<usize>> {
+    pub fn next_end(&mut self, held: &[u8]) -> Option<usize> {
         loop {
             let rest = held.get(self.at..).filter(|rest| !rest.is_empty())?;
             if std::mem::take(&mut self.after_cr) && rest.first() == Some(&b'\n') {
-                self.pass_over_lf();
+                self.at += 1;
+                self.line = self.at;
                 continue;
             }
             let Some(length) = length_of_line(rest) else {
@@ -38,20 +45,11 @@ impl Events {
             self.line = self.at;
             self.after_cr = self.at == held.len() && held.last() == Some(&b'\r');
             if is_empty {
-                let event = self.start..self.at;
+                let end = self.at;
                 *self = Self { after_cr: self.after_cr, ..Self::default() };
-                return Some(event);
+                return Some(end);
             }
         }
-    }
-
-    /// The second half of a line's end, which may be that of the event before.
-    fn pass_over_lf(&mut self) {
-        if self.line == self.start {
-            self.start = self.at + 1;
-        }
-        self.at += 1;
-        self.line = self.at;
     }
 }
 

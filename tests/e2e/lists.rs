@@ -69,7 +69,7 @@ fn a_list_shows_what_the_caller_may_call_in_json_and_in_events_however_it_is_cut
     }
 }
 
-/// The lines of a body that are not empty, whatever ends them.
+/// The lines of a body that are not empty.
 fn data(response: &Response) -> Vec<String> {
     data_of(&text(response))
 }
