@@ -11,10 +11,11 @@ BUDGET := 300000
 # Envoys from the floor to the newest; `make test` runs all of it on the newest, and the core of it on the others.
 ENVOYS := 1.40.0 1.39.3 1.36.4
 OLDER_ENVOYS := 1.39.3 1.36.4
-CORE := certificates:: golden:: holding:: configuration::an_envoy
-# How long `make fuzz` runs each target, and how many cases `make oracle` judges.
+CORE := certificates:: golden:: holding:: lists:: metrics:: rate_limit:: configuration::an_envoy
+# How long `make fuzz` runs each target, how many cases `make oracle` judges, and how many policies `make world`.
 SECONDS := 60
 CASES := 1000000
+POLICIES := 20000
 
 .PHONY: help
 help: ## List the targets
@@ -112,6 +113,15 @@ fuzz: toolchain ## Fuzz every target for SECONDS each
 .PHONY: oracle
 oracle: toolchain ## CASES random cases against the independent oracle
 	@ORACLE_CASES=$(CASES) $(CARGO) test --locked --test oracle -- --nocapture
+
+.PHONY: world
+world: toolchain ## The small world with longer patterns, and POLICIES random policies against the naive judge and the laws
+	@WORLD_CASES=$(POLICIES) WORLD_LONGER=1 $(CARGO) test --locked --test world -- --nocapture
+
+.PHONY: mutants
+mutants: toolchain ## Break what decides and matches, one place after the other, and show what no test sees (hours; installs cargo-mutants under target/tools)
+	@[ -x target/tools/bin/cargo-mutants ] || $(CARGO) install --locked --quiet --root target/tools cargo-mutants@27.1.0
+	@target/tools/bin/cargo-mutants mutants --output target
 
 .PHONY: bench
 bench: wasm ## What a decision costs in Envoy, beside Envoy's own filters

@@ -2,7 +2,7 @@
 //!
 //! The program runs itself under `valgrind --tool=callgrind`, once with many repetitions and once with none; the
 //! difference is what one repetition takes. It fails where deciding costs more by the largest policy than by the
-//! smallest one.
+//! smallest one, or filtering a list more than twice what reading it takes.
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a measurement prints, and says why it cannot be taken")]
 
@@ -12,9 +12,11 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use mcp_toolgate::call::Call;
-use mcp_toolgate::decision::{Subject, decide};
+use mcp_toolgate::decision::{Judge, Subject, decide};
 use mcp_toolgate::host::{Flow, Head, HeaderBlock, Host, HostError, Level, MetricKind, Plugin};
 use mcp_toolgate::identity::SpiffeId;
+use mcp_toolgate::json::Reader;
+use mcp_toolgate::listing::filter;
 use mcp_toolgate::message::Message;
 use mcp_toolgate::policy::Policy;
 use mcp_toolgate::principal::Principal;
@@ -27,6 +29,12 @@ const POLICIES: [(usize, usize); 2] = [(1, 1), (10_000, 10)];
 const TOLERANCE: f64 = 1.10;
 
 const REPETITIONS: u64 = 1000;
+
+/// Tools of the list that is filtered.
+const LISTED: usize = 500;
+
+/// How much more filtering a list may cost than reading it.
+const MAX_FILTER_RATIO: f64 = 2.0;
 
 const CALLER: &str = "spiffe://cluster.local/ns/agents/sa/support-bot";
 
@@ -53,7 +61,15 @@ fn main() -> ExitCode {
         let is_flat = taken.iter().all(|one| *one as f64 <= taken[0] as f64 * TOLERANCE);
         flat &= is_flat;
     }
-    if flat { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let [read, filtered] = ["read", "filter"].map(|what| {
+        let taken = instructions(what, 10_000, 10);
+        println!("{what:8}{LISTED:>8} tools {taken:>14}   the answer to `tools/list`, half of it hidden");
+        taken
+    });
+    #[expect(clippy::cast_precision_loss, reason = "a ratio")]
+    let ratio = filtered as f64 / read as f64;
+    println!("\nfiltering a list takes {ratio:.2} times what passing over its JSON takes");
+    if flat && ratio <= MAX_FILTER_RATIO { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// The instructions of one repetition.
@@ -89,6 +105,9 @@ fn repeat(what: &str, callers: usize, grants: usize, repetitions: u64) {
         }
         return;
     }
+    if what == "read" || what == "filter" {
+        return repeat_list(what, &configuration, repetitions);
+    }
     let proxy = Proxy { configuration, headers: headers(), body: body() };
     let mut plugin = Plugin::default();
     assert!(plugin.configure(&&proxy, proxy.configuration.len()));
@@ -99,6 +118,38 @@ fn repeat(what: &str, callers: usize, grants: usize, repetitions: u64) {
         assert_eq!(stream.on_response_headers(false), Flow::Continue);
         stream.on_end();
     }
+}
+
+fn repeat_list(what: &str, configuration: &str, repetitions: u64) {
+    let policy = Policy::from_json(configuration.as_bytes()).expect("a policy");
+    let caller = SpiffeId::parse(CALLER).expect("a SPIFFE ID");
+    let subject = Subject { principal: Principal::Spiffe(caller.into()), tokens: Tokens::default(), now: None };
+    let answer = list();
+    let mut out = Vec::new();
+    for _ in 0..=repetitions {
+        let answer = black_box(answer.as_bytes());
+        if what == "read" {
+            let _ = black_box(Reader::new(answer, 128).and_then(|mut reader| reader.raw().map(str::len)));
+            continue;
+        }
+        let judge = Judge::of(&policy, &subject).expect("a caller");
+        let shows = |listed, name: &str| Call::of_listed(listed, name).is_some_and(|call| judge.allows(&call));
+        let edits = filter(answer, None, &shows).expect("readable");
+        out.clear();
+        edits.apply(answer, &mut out);
+        assert!(black_box(out.len()) < answer.len());
+    }
+}
+
+/// Tools as servers describe them, every second one granted.
+fn list() -> String {
+    let schema = r#"{"type":"object","properties":{"query":{"type":"string","description":"What to look for."}}}"#;
+    let tools = (0..LISTED).map(|index| {
+        let name = if index.is_multiple_of(2) { "search".to_owned() } else { format!("other_{index}") };
+        let description = "Looks for tickets, and gives those that match, newest first, with their state and owner.";
+        format!(r#"{{"name":"{name}","title":"Tool","description":"{description}","inputSchema":{schema}}}"#)
+    });
+    format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"tools":[{}]}}}}"#, tools.collect::<Vec<_>>().join(","))
 }
 
 /// A policy that grants `search` to the caller, and is filled up with others.

@@ -161,14 +161,20 @@ impl Answer {
         let mut from = 0;
         loop {
             let rest = held.get(from..).unwrap_or_default();
-            let event = self.events.next_event(rest);
+            if self.events.ends_line(rest) {
+                // Clients that know LF alone wait for it.
+                out.text.push(b'\n');
+                from += 1;
+                continue;
+            }
+            let end = self.events.next_end(rest);
             // What waits is one event at most, however long the piece is.
-            if event.as_ref().map_or(rest.len(), ExactSizeIterator::len) > self.limit {
+            if end.unwrap_or(rest.len()) > self.limit {
                 return Err(self.too_large());
             }
-            let Some(event) = event else { break };
-            self.take_event(&Event::new(rest.get(event.clone()).unwrap_or_default()), audience, out);
-            from += event.end;
+            let Some(event) = end.and_then(|end| rest.get(..end)) else { break };
+            self.take_event(&Event::new(event), audience, out);
+            from += event.len();
         }
         if from < held.len() {
             self.held = held;

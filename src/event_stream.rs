@@ -7,8 +7,6 @@ use std::ops::Range;
 /// Finds events in bytes that come piece by piece. No byte is looked at twice.
 #[derive(Debug, Default)]
 pub struct Events {
-    /// Where the event begins.
-    start: usize,
     /// Where the line begins that is looked at.
     line: usize,
     /// What is looked at next.
@@ -18,14 +16,23 @@ pub struct Events {
 }
 
 impl Events {
-    /// Where the next event stands in `held`, with the empty line that ends it. None if its end has not come yet.
+    /// Whether `held` begins with the second half of the last event's end, which came without it: one byte, and nothing
+    /// of the next event.
+    pub fn ends_line(&mut self, held: &[u8]) -> bool {
+        let ends = self.at == 0 && self.after_cr && held.first() == Some(&b'\n');
+        self.after_cr &= !ends;
+        ends
+    }
+
+    /// How long the next event in `held` is, with the empty line that ends it. None if its end has not come yet.
     ///
     /// `held` begins where the last event ended, and has only grown since the last call.
-    pub fn next_event(&mut self, held: &[u8]) -> Option<Range<usize>> {
+    pub fn next_end(&mut self, held: &[u8]) -> Option<usize> {
         loop {
             let rest = held.get(self.at..).filter(|rest| !rest.is_empty())?;
             if std::mem::take(&mut self.after_cr) && rest.first() == Some(&b'\n') {
-                self.pass_over_lf();
+                self.at += 1;
+                self.line = self.at;
                 continue;
             }
             let Some(length) = length_of_line(rest) else {
@@ -38,20 +45,11 @@ impl Events {
             self.line = self.at;
             self.after_cr = self.at == held.len() && held.last() == Some(&b'\r');
             if is_empty {
-                let event = self.start..self.at;
+                let end = self.at;
                 *self = Self { after_cr: self.after_cr, ..Self::default() };
-                return Some(event);
+                return Some(end);
             }
         }
-    }
-
-    /// The second half of a line's end, which may be that of the event before.
-    fn pass_over_lf(&mut self) {
-        if self.line == self.start {
-            self.start = self.at + 1;
-        }
-        self.at += 1;
-        self.line = self.at;
     }
 }
 
@@ -74,10 +72,9 @@ pub struct Event<'a> {
 /// A field that is sent on. Any other one is dropped: clients pass over it, and nothing may hide in it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Field {
-    Comment,
     Data,
+    /// `event`, `id`, `retry`, or a comment.
     Other,
-    Type,
 }
 
 impl<'a> Event<'a> {
@@ -85,13 +82,6 @@ impl<'a> Event<'a> {
     #[must_use]
     pub fn new(text: &'a [u8]) -> Self {
         Self { text }
-    }
-
-    /// Its type: the value of the last `event`, or `message`.
-    #[must_use]
-    pub fn kind(&self) -> &'a [u8] {
-        let last = self.lines().filter_map(|(_, field, value)| (field == Some(Field::Type)).then_some(value)).last();
-        last.filter(|kind| !kind.is_empty()).unwrap_or(b"message")
     }
 
     /// Its data: the values of all `data`, one a line. None if there is none, or nothing in it.
@@ -123,7 +113,7 @@ impl<'a> Event<'a> {
     /// Writes the event with other data.
     pub fn write_with(&self, data: &[u8], out: &mut Vec<u8>) {
         for (line, field, _) in self.lines() {
-            if !matches!(field, None | Some(Field::Data)) {
+            if field == Some(Field::Other) {
                 out.extend_from_slice(self.text.get(line).unwrap_or_default());
             }
         }
@@ -193,10 +183,8 @@ fn field(line: &[u8]) -> (Option<Field>, &[u8]) {
         None => (line, &[][..]),
     };
     let field = match name {
-        b"" => Some(Field::Comment),
         b"data" => Some(Field::Data),
-        b"event" => Some(Field::Type),
-        b"id" | b"retry" => Some(Field::Other),
+        b"" | b"event" | b"id" | b"retry" => Some(Field::Other),
         _ => None,
     };
     (field, value.strip_prefix(b" ").unwrap_or(value))

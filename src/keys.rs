@@ -25,16 +25,20 @@ impl<'a> Keys<'a> {
         Ok(())
     }
 
+    /// Forgets all keys, for another object.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
     /// Checks all keys, among them that none looks like one of `known` without being it.
     ///
     /// # Errors
     /// A key stands twice, or looks like another one.
     pub fn check(&self, known: &[&str]) -> Result<(), KeyFault> {
-        let keys = sorted(self.0.iter().map(|(key, _)| &**key));
-        if let Some([key, _]) = keys.array_windows().find(|[a, b]| a == b) {
+        if let Some(key) = self.repeated() {
             return Err(self.fault(KeyFaultKind::Repeated, key, "stands twice"));
         }
-        for key in keys {
+        for key in self.0.iter().map(|(key, _)| &**key) {
             if key == PROTOTYPE {
                 return Err(self.fault(KeyFaultKind::Ambiguous, key, "is the prototype of an object to JavaScript"));
             }
@@ -43,6 +47,18 @@ impl<'a> Keys<'a> {
             }
         }
         Ok(())
+    }
+
+    /// A key that stands twice. Few keys are compared in pairs, which costs less than to sort them.
+    fn repeated(&self) -> Option<&str> {
+        const FEW: usize = 16;
+        if self.0.len() > FEW {
+            let keys = sorted(self.0.iter().map(|(key, _)| &**key));
+            return keys.array_windows().find(|[a, b]| a == b).map(|[key, _]| *key);
+        }
+        let stands_before =
+            |(at, (key, _)): &(usize, &(Cow<'_, str>, usize))| self.0.iter().take(*at).any(|(other, _)| other == key);
+        self.0.iter().enumerate().find(stands_before).map(|(_, (key, _))| &**key)
     }
 
     fn fault(&self, kind: KeyFaultKind, key: &str, what: &str) -> KeyFault {

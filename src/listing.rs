@@ -3,6 +3,7 @@
 //! A message is read as strictly as a request: what two clients could read in two ways is unreadable. What stays keeps
 //! its bytes.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::call::Listed;
@@ -202,11 +203,12 @@ impl List {
         }
         let mut cut = Cut::default();
         let mut fault = None;
+        let mut keys = Keys::default();
         let mut items = reader.open_array()?;
         while reader.next_item(&mut items)? {
             reader.kind()?;
             let start = reader.offset();
-            match read_name(reader, listed)? {
+            match read_name(reader, listed, &mut keys)? {
                 Ok(name) => cut.add(start..reader.offset(), shows(listed, &name)),
                 Err(refusal) => fault = fault.or(Some(refusal)),
             }
@@ -216,16 +218,20 @@ impl List {
 }
 
 /// The name of an item, or why it has none that could be judged. The item is read to its end in any case.
-fn read_name(reader: &mut Reader<'_>, listed: Listed) -> Result<Result<String, Refusal>, Refusal> {
+fn read_name<'a>(
+    reader: &mut Reader<'a>,
+    listed: Listed,
+    keys: &mut Keys<'a>,
+) -> Result<Result<Cow<'a, str>, Refusal>, Refusal> {
     let own = listed.name_key();
-    let mut name = Field::Absent;
     let start = reader.offset();
-    let mut keys = Keys::default();
     if reader.kind()? != Kind::Object {
         reader.raw()?;
         return Ok(Err(unreadable(&format!("an item of `{}` is no object, at byte {start}", listed.key()))));
     }
+    let mut name = Field::Absent;
     let mut too_many = Ok(());
+    keys.clear();
     let mut members = reader.open_object()?;
     while let Some(key) = reader.next_key(&mut members)? {
         if key == own {
@@ -239,7 +245,7 @@ fn read_name(reader: &mut Reader<'_>, listed: Listed) -> Result<Result<String, R
         return Ok(Err(within(&format!("an item of `{}`", listed.key()), fault)));
     }
     Ok(match name {
-        Field::Text(name) => Ok(name.into_owned()),
+        Field::Text(name) => Ok(name),
         Field::Absent | Field::Other => {
             Err(unreadable(&format!("an item of `{}` has no string `{own}`, at byte {start}", listed.key())))
         }

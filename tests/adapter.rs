@@ -396,3 +396,119 @@ fn a_record_that_the_policy_keeps_out_of_the_log_is_not_one_left_out() {
     assert_eq!(host.audit_count(), 0);
     assert_eq!(host.metric(MetricKind::Counter, "mcp_toolgate.none.log_dropped"), Some(Vec::new()));
 }
+
+/// A stream whose list request was forwarded, with this head of the answer.
+fn listing(ca: &Ca, head: &[(&str, &str)]) -> (MockHost, Plugin, Stream<MockHost>) {
+    let host = host(ca, "granted");
+    let plugin = plugin(&host);
+    host.with(|state| {
+        state.body = br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#.to_vec();
+        state.request_headers.push(("accept-encoding".into(), "gzip".into()));
+        let values = head.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
+        state.response_headers = values.collect();
+    });
+    let mut stream = plugin.stream(host.clone());
+    assert_eq!(run(&mut stream, &host), Flow::Continue);
+    (host, plugin, stream)
+}
+
+const JSON_HEAD: [(&str, &str); 2] = [(":status", "200"), ("content-type", "application/json")];
+const EVENTS_HEAD: [(&str, &str); 2] = [(":status", "200"), ("content-type", "text/event-stream")];
+const LIST: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"granted"},{"name":"other"}]}}"#;
+const SHOWN: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"granted"}]}}"#;
+
+/// Hands on a piece of an answer, and gives what is left in its place.
+fn piece(host: &MockHost, stream: &mut Stream<MockHost>, piece: &str, end: bool) -> (Flow, String) {
+    host.with(|state| state.response_body = piece.as_bytes().to_vec());
+    let flow = stream.on_response_body(piece.len(), end);
+    (flow, String::from_utf8(host.with(|state| state.response_body.clone())).expect("UTF-8"))
+}
+
+#[test]
+fn a_list_is_taken_out_piece_by_piece_and_put_in_when_it_is_whole() {
+    let ca = Ca::new("test").expect("an authority");
+    let (host, _plugin, mut stream) =
+        listing(&ca, &[JSON_HEAD[0], JSON_HEAD[1], ("etag", "x"), ("content-length", "9")]);
+    assert!(host.with(|state| state.request_headers.iter().all(|(name, _)| name != "accept-encoding")));
+    assert_eq!(stream.on_response_headers(false), Flow::Continue);
+    assert!(
+        host.with(|state| !["etag", "content-length"].iter().any(|name| state.response_headers.contains_key(*name)))
+    );
+    let (first, last) = LIST.split_at(30);
+    assert_eq!(piece(&host, &mut stream, first, false), (Flow::Continue, String::new()));
+    assert_eq!(piece(&host, &mut stream, last, false), (Flow::Continue, SHOWN.to_owned()));
+    assert_eq!(piece(&host, &mut stream, "", true), (Flow::Continue, String::new()));
+    assert_eq!(host.audit_count(), 1);
+}
+
+#[test]
+fn a_host_call_that_fails_lets_nothing_of_an_answer_through() {
+    let ca = Ca::new("test").expect("an authority");
+    for call in ["response_header", "remove_header", "set_response_header"] {
+        let (host, _plugin, mut stream) = listing(&ca, &[JSON_HEAD[0], JSON_HEAD[1], ("cache-control", "public")]);
+        host.with(|state| state.failing.push(call));
+        assert_eq!(stream.on_response_headers(false), Flow::Pause, "{call}");
+        assert_eq!(host.with(|state| state.replies.len() + state.resets), 1, "{call}");
+    }
+    for call in ["response_body", "set_response_body"] {
+        let (host, _plugin, mut stream) = listing(&ca, &JSON_HEAD);
+        assert_eq!(stream.on_response_headers(false), Flow::Continue);
+        host.with(|state| state.failing.push(call));
+        assert_eq!(piece(&host, &mut stream, LIST, true).0, Flow::Pause, "{call}");
+        assert_eq!(host.with(|state| state.resets), 1, "{call}");
+    }
+}
+
+#[test]
+fn an_event_without_an_end_is_an_error_and_then_the_end() {
+    let ca = Ca::new("test").expect("an authority");
+    let (host, _plugin, mut stream) = listing(&ca, &EVENTS_HEAD);
+    assert_eq!(stream.on_response_headers(false), Flow::Continue);
+    let line = format!("data: {}", "x".repeat(1 << 20));
+    let mut shown = String::new();
+    for _ in 0..8 {
+        let (flow, text) = piece(&host, &mut stream, &line, false);
+        assert_eq!(flow, Flow::Continue);
+        shown += &text;
+    }
+    assert!(shown.starts_with("event: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"error\""), "{shown}");
+    assert!(shown.contains("list_too_large") && shown.len() < 400, "{shown}");
+    assert_eq!(piece(&host, &mut stream, &line, false).0, Flow::Pause);
+    assert_eq!(host.with(|state| state.resets), 1);
+    let reasons: Vec<_> = host.audit_records().iter().map(|record| record["reason"].clone()).collect();
+    assert_eq!(reasons, ["caller_granted", "list_too_large"]);
+}
+
+#[test]
+fn answers_that_find_no_room_to_wait_become_errors_and_room_comes_back() {
+    let ca = Ca::new("test").expect("an authority");
+    let (host, plugin, mut first) = listing(&ca, &JSON_HEAD);
+    let open = format!("{{\"a\":\"{}", "x".repeat(1 << 20));
+    let mut waiting = Vec::new();
+    let mut refused = String::new();
+    assert_eq!(first.on_response_headers(false), Flow::Continue);
+    while refused.is_empty() {
+        let mut stream = plugin.stream(host.clone());
+        assert_eq!(run(&mut stream, &host), Flow::Continue);
+        assert_eq!(stream.on_response_headers(false), Flow::Continue);
+        refused = piece(&host, &mut stream, &open, false).1;
+        waiting.push(stream);
+        assert!(waiting.len() <= 32, "32 MiB hold fewer");
+    }
+    assert!(refused.contains("overloaded") && refused.contains("\"id\":1"), "{refused}");
+    assert!(waiting.len() > 16, "{}", waiting.len());
+    waiting.clear();
+    assert_eq!(piece(&host, &mut first, LIST, true).1, SHOWN);
+}
+
+#[test]
+fn an_answer_that_is_not_looked_at_is_not_touched() {
+    let ca = Ca::new("test").expect("an authority");
+    let host = host(&ca, "granted");
+    let plugin = plugin(&host);
+    let mut stream = plugin.stream(host.clone());
+    assert_eq!(run(&mut stream, &host), Flow::Continue);
+    host.with(|state| state.failing = vec!["response_header", "response_body", "set_response_body"]);
+    assert_eq!(stream.on_response_headers(false), Flow::Continue);
+    assert_eq!(piece(&host, &mut stream, LIST, true), (Flow::Continue, LIST.to_owned()));
+}

@@ -9,8 +9,7 @@ use std::path::Path;
 
 use walrus::Module;
 
-/// The host calls that the filter makes. Envoy is told to refuse all others, and every test in a real Envoy runs under
-/// that.
+/// The host calls that the filter makes. The bootstrap that is shipped tells Envoy to refuse all others, and tests run it.
 const HOST_CALLS: [&str; 15] = [
     "proxy_close_stream",
     "proxy_define_metric",

@@ -118,8 +118,10 @@ class Callers:
             ClientSession(read, write) as client,
         ):
             await client.initialize()
-            tools = (await client.list_tools()).tools
-            self._note(caller, "(list of tools)", None, None, f"{len(tools)} tools")
+            listed = {tool.name for tool in (await client.list_tools()).tools}
+            granted = {tool for (tool, _), refusal in calls if refusal is None}
+            reason = None if listed == granted else "another list than what is granted"
+            self._note(caller, "(list of tools)", None, reason, ", ".join(sorted(listed)))
             for (tool, arguments), expected in calls:
                 try:
                     reason, saw = None, (await client.call_tool(tool, arguments)).content[0].text

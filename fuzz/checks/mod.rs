@@ -5,6 +5,7 @@
 pub mod certificate;
 pub mod configuration;
 pub mod exchange;
+pub mod lists;
 pub mod message;
 pub mod mirrors;
 pub mod patterns;
@@ -22,10 +23,11 @@ mod verdict;
 pub type Check = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const CHECKS: [Check; 7] = [
+pub const CHECKS: [Check; 8] = [
     ("certificate", certificate::check),
     ("configuration", configuration::check),
     ("exchange", exchange::check),
+    ("lists", lists::check),
     ("message", message::check),
     ("mirrors", mirrors::check),
     ("patterns", patterns::check),

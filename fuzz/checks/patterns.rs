@@ -46,6 +46,6 @@ fn check_policy(subject: &str, patterns: &[&str]) {
     let expected: Vec<&str> = matching.collect();
     let policy = Policy::from_json(json!({ "callers": callers }).to_string().as_bytes()).expect("a good policy");
     let entries = policy.entries().matching(&id);
-    let found: Vec<&str> = entries.iter().filter_map(|entry| Some(entry.tools("any").first()?.caller)).collect();
+    let found: Vec<&str> = entries.iter().filter_map(|entry| Some(entry.tools("any").next()?.caller)).collect();
     assert_eq!(found, expected, "{subject:?} in {callers:?}");
 }

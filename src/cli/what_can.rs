@@ -259,7 +259,7 @@ impl Gathered {
         tools.dedup();
         for tool in tools {
             // What covers a pattern as a text covers all that it matches, so that no other grant need be looked at.
-            let grants = compiled.tools(tool).into_iter().filter(|grant| grant.item == tool);
+            let grants = compiled.tools(tool).filter(|grant| grant.item == tool);
             names.extend(grants.map(|grant| (grant, glob(tool))));
         }
         let prompts = entry.prompts.iter().filter_map(|name| Some((compiled.prompt(name)?, glob(name))));

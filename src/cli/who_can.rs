@@ -81,7 +81,7 @@ impl Target {
     /// The grants of an entry that cover it, ended ones too.
     fn grants<'e>(&self, entry: &'e Entry) -> Vec<Grant<'e>> {
         match (&self.tool, &self.prompt, &self.resource) {
-            (Some(tool), ..) => entry.tools(tool),
+            (Some(tool), ..) => entry.tools(tool).collect(),
             (_, Some(prompt), _) => entry.prompt(prompt).into_iter().collect(),
             (.., Some(uri)) => entry.resource(uri).into_iter().collect(),
             (None, None, None) => Vec::new(),

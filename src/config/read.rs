@@ -92,7 +92,7 @@ impl Config {
         let mut config = Self::default();
         let root = Place::root(node, &faults);
         if !matches!(root.value(), Value::Null)
-            && let Some(table) = root.table(KEYS, &[])
+            && let Some(table) = root.table(KEYS)
         {
             config.read_table(&table);
         }
@@ -128,7 +128,7 @@ impl Config {
         }
         let domains = self.identity.trust_domains.as_deref();
         self.rules = read_rules(table, domains);
-        let candidate = table.get("candidate").and_then(|place| place.table(CANDIDATE_KEYS, &[]));
+        let candidate = table.get("candidate").and_then(|place| place.table(CANDIDATE_KEYS));
         self.candidate = candidate.map(|table| read_rules(&table, domains));
         if let (false, DeniedStatus::Forbidden, Some(place)) =
             (self.disclose, self.denied_status, table.get("denied_status"))
@@ -172,7 +172,7 @@ fn read_verbs(place: &Place<'_>) -> Option<Vec<Verb>> {
 }
 
 fn read_scope(place: &Place<'_>) -> Option<Scope> {
-    let table = place.table(SCOPE_KEYS, &[])?;
+    let table = place.table(SCOPE_KEYS)?;
     Some(Scope {
         authorities: table
             .get("authorities")
@@ -183,7 +183,7 @@ fn read_scope(place: &Place<'_>) -> Option<Scope> {
 }
 
 fn read_identity(place: &Place<'_>) -> Option<IdentityConfig> {
-    let table = place.table(IDENTITY_KEYS, &[])?;
+    let table = place.table(IDENTITY_KEYS)?;
     if let Some(place) = table.get("source")
         && place.word(&[("connection", true), ("istio_waypoint", false)]) == Some(false)
     {
@@ -198,7 +198,7 @@ fn read_identity(place: &Place<'_>) -> Option<IdentityConfig> {
 
 impl Limits {
     fn read(&mut self, place: &Place<'_>) {
-        let Some(table) = place.table(LIMIT_KEYS, &[]) else {
+        let Some(table) = place.table(LIMIT_KEYS) else {
             return;
         };
         #[expect(clippy::cast_possible_truncation, reason = "8 MiB fits in 32 bits")]
@@ -213,7 +213,7 @@ impl Limits {
 
 impl AuditLog {
     fn read(&mut self, place: &Place<'_>) {
-        let Some(table) = place.table(AUDIT_KEYS, &[]) else {
+        let Some(table) = place.table(AUDIT_KEYS) else {
             return;
         };
         set(&mut self.allow, table.get("allow").and_then(Place::flag));

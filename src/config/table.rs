@@ -90,16 +90,13 @@ impl<'n> Place<'n> {
         self.fault(format!("must be {wanted}, is {}", self.node.value.kind()), None);
     }
 
-    /// This value as a mapping with these keys; unknown, repeated and not yet supported ones are faults.
-    pub(crate) fn table(&self, known: &[&str], later: &[&str]) -> Option<Table<'n>> {
-        let all: Vec<&str> = known.iter().chain(later).copied().collect();
+    /// This value as a mapping with these keys; unknown and repeated ones are faults.
+    pub(crate) fn table(&self, known: &[&str]) -> Option<Table<'n>> {
         let members = self.members()?;
-        for (member, place) in &members {
+        for (member, _) in &members {
             let key = member.key.as_str();
-            if later.contains(&key) {
-                self.fault_at(member.at, &place.path, "not supported by this version".into(), None);
-            } else if !known.contains(&key) {
-                let help = nearest(key, &all).map(|near| format!("did you mean `{near}`?"));
+            if !known.contains(&key) {
+                let help = nearest(key, known).map(|near| format!("did you mean `{near}`?"));
                 self.fault_at(member.at, &self.path, format!("unknown key `{key}`"), help.as_deref());
             }
         }

@@ -3,7 +3,6 @@ use std::rc::Rc;
 use super::*;
 use crate::identity::SpiffeId;
 use crate::message::Message;
-use proptest::prelude::*;
 
 fn judge(policy: &Policy, caller: &str, method: &str, params: &str) -> Decision {
     let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
@@ -131,41 +130,4 @@ fn an_announced_call_is_not_refused_for_arguments_that_have_not_come() {
         decide(&policy, &subject("spiffe://a/b", NOW), &call).reason
     };
     assert_eq!((judge("x"), judge("y")), (Reason::Granted, Reason::ToolNotGranted));
-}
-
-/// A list of tool items over a short alphabet.
-fn items() -> impl Strategy<Value = Vec<String>> {
-    proptest::collection::vec("[ab*]{1,3}", 0..4)
-}
-
-fn entry(tools: &[String], denied: &[String]) -> String {
-    serde_json::json!({ "tools": tools, "deny_tools": denied }).to_string()
-}
-
-fn allows(policy: &str, tool: &str) -> bool {
-    let params = serde_json::json!({ "name": tool }).to_string();
-    judge(&self::policy(policy), "spiffe://a/me", "tools/call", &params).verdict() == Verdict::Allow
-}
-
-proptest! {
-    /// Grants add up and denials win, over any two entries; what they mean is said here a second time, naively.
-    #[test]
-    fn grants_add_up_and_denials_win(t1 in items(), t2 in items(), d1 in items(), d2 in items(), tool in "[ab]{0,3}") {
-        let policy = format!(r#"{{"callers":{{"spiffe://a/me":{},"spiffe://a/*":{}}}}}"#, entry(&t1, &d1), entry(&t2, &d2));
-        let covers = |list: &[String]| list.iter().any(|item| crate::glob::Glob::new(item).matches(&tool));
-        let expected = (covers(&t1) || covers(&t2)) && !covers(&d1) && !covers(&d2);
-        prop_assert_eq!(allows(&policy, &tool), expected);
-    }
-
-    /// A grant for another caller never changes this one's; removing a grant never allows more.
-    #[test]
-    fn others_change_nothing_and_less_is_never_more(tools in items(), others in items(), tool in "[ab]{0,3}") {
-        let alone = format!(r#"{{"callers":{{"spiffe://a/me":{}}}}}"#, entry(&tools, &[]));
-        let beside = format!(r#"{{"callers":{{"spiffe://a/me":{},"spiffe://a/you":{}}}}}"#, entry(&tools, &[]), entry(&others, &others));
-        prop_assert_eq!(allows(&alone, &tool), allows(&beside, &tool));
-        if let Some((_, fewer)) = tools.split_first() {
-            let fewer = format!(r#"{{"callers":{{"spiffe://a/me":{}}}}}"#, entry(fewer, &[]));
-            prop_assert!(!allows(&fewer, &tool) || allows(&alone, &tool));
-        }
-    }
 }

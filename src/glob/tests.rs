@@ -1,54 +1,6 @@
 use super::*;
 use proptest::prelude::*;
 
-/// The meaning of a glob, word for word, at any cost.
-fn naive(pattern: &[u8], text: &[u8], stops: Option<u8>) -> bool {
-    match pattern {
-        [] => text.is_empty(),
-        [b'*', b'*', rest @ ..] => (0..=text.len()).any(|n| naive(rest, &text[n..], stops)),
-        [b'*', rest @ ..] => (0..=text.len())
-            .take_while(|&n| stops.is_none_or(|stop| !text[..n].contains(&stop)))
-            .any(|n| naive(rest, &text[n..], stops)),
-        [byte, rest @ ..] => text.first() == Some(byte) && naive(rest, &text[1..], stops),
-    }
-}
-
-/// All texts over `alphabet` of at most `longest` characters.
-fn world(alphabet: &str, longest: usize) -> Vec<String> {
-    let mut texts = vec![String::new()];
-    let mut from = 0;
-    for _ in 0..longest {
-        let to = texts.len();
-        for at in from..to {
-            for character in alphabet.chars() {
-                texts.push(format!("{}{character}", texts[at]));
-            }
-        }
-        from = to;
-    }
-    texts
-}
-
-#[test]
-fn in_a_small_complete_world_globs_mean_what_they_say() {
-    for pattern in world("ab*", 5) {
-        let glob = Glob::new(&pattern);
-        for text in world("ab", 5) {
-            assert_eq!(glob.matches(&text), naive(pattern.as_bytes(), text.as_bytes(), None), "{pattern} {text}");
-        }
-    }
-}
-
-#[test]
-fn in_a_small_complete_world_uri_globs_mean_what_they_say() {
-    for pattern in world("a/*", 5) {
-        let Ok(glob) = UriGlob::parse(&pattern) else { continue };
-        for text in world("a/", 5) {
-            assert_eq!(glob.matches(&text), naive(pattern.as_bytes(), text.as_bytes(), Some(b'/')), "{pattern} {text}");
-        }
-    }
-}
-
 #[test]
 fn uris_that_servers_may_read_otherwise_match_no_pattern() {
     let all = UriGlob::parse("**").expect("a pattern");
@@ -115,7 +67,9 @@ fn a_uri_costs_as_many_steps_as_the_pattern_has_stars() {
     let text = format!("file:///{}", "a/".repeat(4000));
     for (pattern, most) in [("file:///**/b/**/c", 3), ("file:///**/a/**/a/**/a/**/b", 12), ("db:///**", 0)] {
         let (found, steps) = UriGlob::parse(pattern).expect("a pattern").run(&text);
-        assert!(!found && steps <= most * text.len() + 8, "{pattern}: {steps} steps for {} bytes", text.len());
+        let least = most.min(1) * text.len();
+        let bounds = least..=most * text.len() + 8;
+        assert!(!found && bounds.contains(&steps), "{pattern}: {steps} steps for {} bytes", text.len());
     }
     let text = "a".repeat(20_000);
     let pattern = format!("{}b", "a*".repeat(100));

@@ -118,7 +118,7 @@ impl Entry {
                 ToolItem::Name(name) => Some(name.as_str()),
                 ToolItem::Set(_) => None,
             })),
-            deny_sets: config.deny_tools.iter().filter_map(denied).collect(),
+            deny_sets: sorted_by_text(config.deny_tools.iter().filter_map(denied).collect(), |set| &set.name).into(),
             prompts: Names::of_globs(config.prompts.iter().map(String::as_str)),
             resources: Uris::new(&config.resources),
             extra_methods: Names::exact(&config.extra_methods),
@@ -155,12 +155,9 @@ impl Entry {
     }
 
     /// The grants that cover a tool, whatever their terms.
-    #[must_use]
-    pub fn tools(&self, name: &str) -> Vec<Grant<'_>> {
-        let found = self.tools.covering(name).into_iter();
-        found
-            .map(|Covering { item, set, terms }| Grant { caller: &self.key, list: "tools", item, set, terms })
-            .collect()
+    pub fn tools<'e>(&'e self, name: &str) -> impl Iterator<Item = Grant<'e>> {
+        let found = self.tools.covering(name);
+        found.map(|Covering { item, set, terms }| Grant { caller: &self.key, list: "tools", item, set, terms })
     }
 
     /// The item of `deny_tools` that names a tool.

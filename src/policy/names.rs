@@ -72,26 +72,17 @@ impl ToolGrants {
     }
 
     /// All grants that cover a name, in a fixed order.
-    pub(super) fn covering<'g>(&'g self, name: &str) -> Vec<Covering<'g>> {
-        let mut covering = Vec::new();
+    pub(super) fn covering<'g>(&'g self, name: &str) -> impl Iterator<Item = Covering<'g>> {
         let first = self.exact.partition_point(|(item, _)| **item < *name);
-        for (item, terms) in self.exact.get(first..).unwrap_or_default() {
-            if **item != *name {
-                break;
-            }
-            covering.push(Covering { item, set: None, terms });
-        }
-        for (glob, terms) in &self.globs {
-            if glob.matches(name) {
-                covering.push(Covering { item: glob.as_str(), set: None, terms });
-            }
-        }
-        for (set, terms) in &self.sets {
-            if let Some(item) = set.tools.find(name) {
-                covering.push(Covering { item, set: Some(&set.name), terms });
-            }
-        }
-        covering
+        let exact = self.exact.get(first..).unwrap_or_default().iter().take_while(|(item, _)| **item == *name);
+        let exact = exact.map(|(item, terms)| Covering { item, set: None, terms });
+        let globs = self.globs.iter().filter(|(glob, _)| glob.matches(name));
+        let globs = globs.map(|(glob, terms)| Covering { item: glob.as_str(), set: None, terms });
+        let sets = self.sets.iter().filter_map(|(set, terms)| {
+            let item = set.tools.find(name)?;
+            Some(Covering { item, set: Some(&set.name), terms })
+        });
+        exact.chain(globs).chain(sets)
     }
 
     pub(super) fn len(&self) -> usize {

@@ -1,6 +1,6 @@
 //! Answers to list requests: what of them reaches the caller, in every form in which real servers write them.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -69,7 +69,7 @@ fn a_list_shows_what_the_caller_may_call_in_json_and_in_events_however_it_is_cut
     }
 }
 
-/// The lines of a body that are not empty, whatever ends them.
+/// The lines of a body that are not empty.
 fn data(response: &Response) -> Vec<String> {
     data_of(&text(response))
 }
@@ -98,26 +98,50 @@ fn a_list_that_ends_by_trailers_is_whole() {
 
 #[test]
 fn a_stream_is_filtered_by_what_its_answers_look_like_and_other_events_flow_at_once() {
-    let site = site(|_| {});
+    let listeners = HOLDS.map(|hold| Listener::new(hold.label(), MTLS, Filter::new(policy(), hold)));
+    let site = Site::start(listeners.into_iter().chain([Listener::unguarded("open", MTLS)]));
     let endpoint = "event: endpoint\ndata: /messages?session_id=1\n\n";
     let progress = event(r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{}}"#);
     let content = event(r#"{"jsonrpc":"2.0","id":3,"result":{"content":[],"tools":[{"name":"delete_all"}]}}"#);
-    for hold in HOLDS {
-        let pieces = [endpoint, &progress, &event(&listing(&ALL)), &content, "data: cut off\n"];
-        let answer = Answer {
-            pieces: pieces.map(|piece| (Duration::from_millis(150), piece.as_bytes().to_vec())).to_vec(),
-            ..Answer::whole(200, "text/event-stream", "")
-        };
-        let id = format!("stream {}", hold.label());
-        site.recorder.answer(&id, answer);
-        let mut connection = site.caller(hold.label(), SUPPORT_BOT).connect().expect("a connection");
-        let begun = Instant::now();
-        let request = Request::bodiless("GET", "/mcp").header("accept", "text/event-stream").id(&id);
-        let response = connection.exchange(&request).expect("a response");
-        assert!(begun.elapsed() >= Duration::from_millis(600));
-        let expected = [endpoint, &progress, &event(&listing(&SHOWN)), &content].concat();
-        assert_eq!(data(&response), data_of(&expected), "{hold:?}");
+    let pieces = [endpoint, &progress, &event(&listing(&ALL)), &content, "data: cut off\n"];
+    let answer = Answer {
+        // The first event at once, the others each after a wait.
+        pieces: pieces.iter().skip(1).map(|piece| (Duration::from_millis(300), piece.as_bytes().to_vec())).collect(),
+        ..Answer::whole(200, "text/event-stream", endpoint)
+    };
+    let shown = [endpoint, &progress, &event(&listing(&SHOWN)), &content].concat();
+    let all = pieces.concat();
+    let guarded = HOLDS.map(|hold| (hold.label(), &shown));
+    for (listener, expected) in guarded.into_iter().chain([("open", &all)]) {
+        site.recorder.answer(listener, answer.clone());
+        let request = Request::bodiless("GET", "/mcp").header("accept", "text/event-stream").id(listener);
+        let response = site.caller(listener, SUPPORT_BOT).send(&request);
+        assert_eq!(data(&response), data_of(expected), "{listener}");
+        // Before the second event is sent, with the filter as without it.
+        assert!(response.first_byte < Duration::from_millis(250), "{listener}: {:?}", response.first_byte);
     }
+}
+
+/// Ten thousand events on one stream, every tenth a list: memory is what it was after the first thousand.
+#[test]
+fn a_stream_of_ten_thousand_events_leaves_nothing_behind() {
+    let site = Site::start([Listener::new("guarded", MTLS, Filter::new(policy(), Hold::Headers))]);
+    let progress = event(r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{}}"#);
+    let block = format!("{}{}", event(&listing(&ALL)), progress.repeat(9));
+    let pieces = |events: usize| vec![(Duration::ZERO, block.clone().into_bytes()); events / 10];
+    let send = |id: &str, events| {
+        let answer = Answer { pieces: pieces(events), ..Answer::whole(200, "text/event-stream", "") };
+        site.recorder.answer(id, answer);
+        let response = site.caller("guarded", SUPPORT_BOT).send(&Request::bodiless("GET", "/mcp").id(id));
+        let text = text(&response);
+        assert_eq!(text.matches("event: message").count(), events);
+        assert!(!text.contains("delete_all") && text.matches("read_a").count() == events / 10);
+        site.envoy.resident_bytes()
+    };
+    let warm = send("warm", 1000);
+    let after = send("all", 10_000);
+    println!("{warm} bytes after 1,000 events, {after} after 10,000 more");
+    assert!(after * 100 <= warm * 105, "{warm} bytes after 1,000 events, {after} after 10,000 more");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustls::ClientConfig;
 use serde_json::Value;
@@ -185,13 +185,18 @@ impl Connection {
         let status = head.start_line.split(' ').nth(1).unwrap_or_default();
         let status: u16 = status.parse().map_err(io::Error::other)?;
         let mut body = Vec::new();
+        let begun = Instant::now();
+        let mut first_byte = Duration::ZERO;
         if verb != "HEAD" && may_have_body(status) {
             let framing = head.response_framing();
             http1::read_body(&mut self.stream, framing, |piece| {
+                if body.is_empty() {
+                    first_byte = begun.elapsed();
+                }
                 body.extend_from_slice(piece);
             })?;
         }
-        Ok(Response { status, head, body })
+        Ok(Response { status, head, body, first_byte })
     }
 }
 
@@ -204,6 +209,8 @@ pub struct Response {
     pub head: Head,
     /// The body without its framing.
     pub body: Vec<u8>,
+    /// How long after the head its first byte came; not measured over HTTP/2.
+    pub first_byte: Duration,
 }
 
 impl Response {

@@ -198,7 +198,7 @@ impl H2Connection {
             }
         }
         let Answer { status, body, is_whole, .. } = std::mem::take(&mut self.answer);
-        Ok(is_whole.then(|| Response { status, head: Head::default(), body }))
+        Ok(is_whole.then(|| Response { status, head: Head::default(), body, first_byte: Duration::ZERO }))
     }
 
     fn write_block(&mut self, block: &Block, cut: Cut, end: bool) -> io::Result<()> {

@@ -62,6 +62,21 @@ pub struct Metric {
     pub values: Vec<u64>,
 }
 
+impl State {
+    /// Takes a value of a metric, as a proxy does: where it knows the number, and the kind fits.
+    fn measure(
+        &mut self,
+        id: u32,
+        call: &'static str,
+        fits: impl Fn(MetricKind) -> bool,
+        value: u64,
+    ) -> Result<(), HostError> {
+        let metric = self.metrics.get_mut(id as usize).filter(|metric| fits(metric.kind));
+        metric.ok_or(HostError { call, status: 1 })?.values.push(value);
+        Ok(())
+    }
+}
+
 impl MockHost {
     /// Looks at the state, or changes it.
     pub fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
@@ -187,18 +202,15 @@ impl Host for MockHost {
 
     fn increment_metric(&self, id: u32, by: i64) -> Result<(), HostError> {
         self.call("increment_metric", |state| {
-            let metric = &mut state.metrics[id as usize];
-            assert_eq!(metric.kind, MetricKind::Counter, "{metric:?}");
-            metric.values.push(by.try_into().expect("counters grow"));
-        })
+            let by = by.try_into().expect("counters grow");
+            state.measure(id, "increment_metric", |kind| kind == MetricKind::Counter, by)
+        })?
     }
 
     fn record_metric(&self, id: u32, value: u64) -> Result<(), HostError> {
         self.call("record_metric", |state| {
-            let metric = &mut state.metrics[id as usize];
-            assert_ne!(metric.kind, MetricKind::Counter, "{metric:?}");
-            metric.values.push(value);
-        })
+            state.measure(id, "record_metric", |kind| kind != MetricKind::Counter, value)
+        })?
     }
 
     fn now(&self) -> Option<Duration> {

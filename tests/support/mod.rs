@@ -21,6 +21,7 @@ pub mod listener;
 pub mod log;
 pub mod metadata;
 pub mod mock;
+pub mod numbers;
 pub mod pki;
 mod process;
 pub mod recorder;

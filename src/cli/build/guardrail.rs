@@ -59,7 +59,7 @@ impl<'n> Guardrail<'n> {
 
     pub(super) fn read(root: &'n Node, inventory: &Inventory<'_>, faults: &'n Collector) -> Self {
         let mut guardrail = Self::default();
-        if let Some(table) = Place::root(root, faults).table(KEYS, &[]) {
+        if let Some(table) = Place::root(root, faults).table(KEYS) {
             guardrail.read_table(&table, inventory, faults);
         }
         guardrail
@@ -73,7 +73,7 @@ impl<'n> Guardrail<'n> {
         self.all = Rail::read(table, "", &self.sets, faults);
         for (member, place) in table.get("servers").and_then(Place::members).unwrap_or_default() {
             check_server(&place, &member.key, inventory);
-            if let Some(table) = place.table(SERVER_KEYS, &[]) {
+            if let Some(table) = place.table(SERVER_KEYS) {
                 self.servers.insert(&member.key, Rail::read(&table, place.path(), &self.sets, faults));
             }
         }
@@ -114,7 +114,7 @@ fn check_denials(place: &Place<'_>, sets: &Sets<'_>) -> Vec<Fault> {
 fn read_ceiling(place: &Place<'_>, sets: &Sets<'_>, faults: &Collector) -> Option<Ceiling> {
     for (_, entry) in place.map_members() {
         if matches!(entry.value(), Value::Map(_)) {
-            entry.table(CEILING_KEYS, &[]);
+            entry.table(CEILING_KEYS);
         }
         for (_, list) in entry.map_members().filter(|(member, _)| member.key == "tools") {
             check_items(&list);
@@ -134,7 +134,7 @@ fn check_items(list: &Place<'_>) {
     let is_list = matches!(list.value(), Value::List(_));
     for item in is_list.then(|| list.items()).flatten().unwrap_or_default() {
         if matches!(item.value(), Value::Map(_)) {
-            item.table(ITEM_KEYS, &[]);
+            item.table(ITEM_KEYS);
         }
     }
 }

@@ -45,7 +45,7 @@ pub(super) type Inventory<'n> = BTreeMap<&'n str, Server<'n>>;
 pub(super) fn read<'n>(root: &'n Node, owners: &BTreeSet<&str>, faults: &'n Collector) -> Inventory<'n> {
     let mut inventory = Inventory::new();
     let root = Place::root(root, faults);
-    let table = root.table(KEYS, &[]);
+    let table = root.table(KEYS);
     let servers = table.as_ref().and_then(|table| required(&root, table, "servers"));
     for (member, place) in servers.and_then(Place::members).unwrap_or_default() {
         check_name(&place, &member.key, &inventory);
@@ -84,7 +84,7 @@ fn read_server<'n>(member: &Member, place: &Place<'n>, known: &BTreeSet<&str>, f
         tools: None,
         settings: Vec::new(),
     };
-    let Some(table) = place.table(SERVER_KEYS, &[]) else {
+    let Some(table) = place.table(SERVER_KEYS) else {
         return server;
     };
     match table.get("owners") {

@@ -49,7 +49,7 @@ impl<'n> Owner<'n> {
     ) -> Self {
         let mut owner = Self { name, sets: Sets::default(), sections: Vec::new() };
         let root = Place::root(root, faults);
-        let Some(table) = root.table(KEYS, &[]) else {
+        let Some(table) = root.table(KEYS) else {
             return owner;
         };
         owner.sets = Sets::read(&table, faults);
@@ -89,7 +89,7 @@ impl<'n> Owner<'n> {
 
     /// What is granted on a server. Of what has faults, each good entry alone, so that all else can be told of it.
     fn read_section(&mut self, server: &'n str, place: &Place<'n>, guardrail: &Guardrail<'_>, faults: &Collector) {
-        let Some(table) = place.table(SERVER_KEYS, &[]) else {
+        let Some(table) = place.table(SERVER_KEYS) else {
             return;
         };
         let Some(callers) = required(place, &table, "callers") else {

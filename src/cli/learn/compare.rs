@@ -108,7 +108,7 @@ fn covering(judge: &Judge, caller: &SpiffeId, list: List, item: &str) -> Vec<Str
         List::Prompts => entry.prompt(item).into_iter().collect(),
         List::Resources => entry.resource(item).into_iter().collect(),
         List::Tasks => entry.tasks(needed).into_iter().collect(),
-        List::Tools => entry.tools(item),
+        List::Tools => entry.tools(item).collect::<Vec<_>>(),
     });
     grants.map(|grant| grant.to_string()).collect()
 }

@@ -83,7 +83,7 @@ fn read_caller(member: &Member, place: &Place<'_>, rules: &Rules) -> CallerConfi
     match place.value() {
         Value::List(_) => set(&mut caller.tools, read_tools(place, rules)),
         Value::Map(_) => {
-            if let Some(table) = place.table(CALLER_KEYS, &[]) {
+            if let Some(table) = place.table(CALLER_KEYS) {
                 caller.read(&table, rules);
             }
         }

@@ -36,7 +36,7 @@ pub(super) fn read_conditions(place: &Place<'_>, on_claims: bool) -> Option<Vec<
 }
 
 fn read_operators(place: &Place<'_>, on_claims: bool) -> Option<Vec<Operator>> {
-    let table = place.table(if on_claims { CLAIM_OPERATORS } else { OPERATORS }, &[])?;
+    let table = place.table(if on_claims { CLAIM_OPERATORS } else { OPERATORS })?;
     if table.is_empty() {
         place.fault("must not be empty", Some("name an operator, such as `equals`"));
     }
@@ -96,7 +96,7 @@ fn read_scalar(place: &Place<'_>) -> Option<Scalar> {
 /// A number, or `{ number: "…" }` for one that a double on the way would round.
 fn read_number(place: &Place<'_>) -> Option<Decimal> {
     if let Value::Map(_) = place.value() {
-        let table = place.table(NUMBER_KEYS, &[])?;
+        let table = place.table(NUMBER_KEYS)?;
         let Some(inner) = table.get("number") else {
             place.fault("must be a number, or `{ number: \"…\" }`", None);
             return None;

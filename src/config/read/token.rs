@@ -15,7 +15,7 @@ pub(crate) const TOKEN_KEYS: &[&str] =
 const DEFAULT_METADATA_KEY: &str = "payload";
 
 pub(super) fn read_token(place: &Place<'_>) -> Option<Binding> {
-    let table = place.table(TOKEN_KEYS, &[])?;
+    let table = place.table(TOKEN_KEYS)?;
     Some(Binding {
         source: read_source(place, &table)?,
         issuers: table.get("issuers").and_then(|place| some_texts(place, check_edges)),

@@ -20,7 +20,7 @@ pub(super) fn read_tools(place: &Place<'_>, rules: &Rules) -> Option<Vec<ToolGra
 
 pub(super) fn read_denied_tools(place: &Place<'_>, rules: &Rules) -> Option<Vec<ToolItem>> {
     let read = |item: &Place<'_>| match item.value() {
-        Value::Map(_) => read_item(item, &item.table(ITEM_KEYS, &[])?, rules),
+        Value::Map(_) => read_item(item, &item.table(ITEM_KEYS)?, rules),
         _ => read_name(item),
     };
     Some(place.items()?.iter().filter_map(read).collect())
@@ -37,7 +37,7 @@ fn read_tool(place: &Place<'_>, rules: &Rules) -> Option<ToolGrant> {
     if !matches!(place.value(), Value::Map(_)) {
         return read_name(place).map(plain);
     }
-    let table = place.table(TOOL_KEYS, &[])?;
+    let table = place.table(TOOL_KEYS)?;
     let conditions = table.get("arguments").and_then(|place| read_conditions(place, false)).unwrap_or_default();
     let unconditional = table.get("unconditional");
     let is_unconditional = unconditional.and_then(Place::flag).unwrap_or_default();
