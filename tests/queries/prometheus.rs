@@ -14,7 +14,7 @@ use serde_json::Value;
 pub struct Query {
     /// `alert NAME` or `panel TITLE`.
     pub place: String,
-    /// PromQL, without variables.
+    /// In `PromQL`, without variables.
     pub text: String,
 }
 
@@ -45,7 +45,7 @@ pub fn dashboard() -> Value {
 
 /// The rules of alerts, from the text of their file as JSON.
 pub fn alerts(file: &Value) -> Vec<Query> {
-    let rules = file["groups"].as_array().into_iter().flatten().flat_map(|group| group["rules"].as_array());
+    let rules = file["groups"].as_array().into_iter().flatten().filter_map(|group| group["rules"].as_array());
     let query = |rule: &Value| Query {
         place: format!("alert {}", rule["alert"].as_str().expect("a name")),
         text: rule["expr"].as_str().expect("a query").to_owned(),
