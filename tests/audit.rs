@@ -45,7 +45,7 @@ fn folder(name: &str) -> PathBuf {
     fs::create_dir_all(&folder).expect("a folder");
     fs::write(folder.join("envoy.log"), sample()).expect("written");
     let (node, script) = (node(), root().join("tests/queries/jq.cjs"));
-    let jq = format!("#!/bin/sh\nexec {} {} \"$@\"\n", node.display(), script.display());
+    let jq = format!("#!/bin/sh\nexec '{}' '{}' \"$@\"\n", node.display(), script.display());
     fs::write(folder.join("jq"), jq).expect("written");
     folder
 }
