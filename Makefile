@@ -80,7 +80,7 @@ test-modules: toolchain
 .PHONY: tools
 tools:
 	@for version in $(ENVOYS); do sh envoy/get-envoy.sh $$version; done
-	@sh tests/sdk/install.sh py1 py2 node func-e promtool
+	@sh tests/sdk/install.sh
 
 .PHONY: test
 test: wasm test-modules tools size ## Every test: units, golden cases, real Envoy over mTLS, official SDK clients
@@ -129,8 +129,8 @@ bench: wasm ## What a decision costs in Envoy, beside Envoy's own filters
 	@python3 benches/compare.py "$$(sh envoy/get-envoy.sh)"
 
 .PHONY: interop
-interop: wasm tools ## Only whole sessions of the official SDK clients
-	@$(CARGO) test --locked --test e2e sessions -- --nocapture
+interop: wasm tools ## Whole sessions of every official SDK with every other, in every version of MCP, as a table
+	@SESSIONS=all $(CARGO) test --locked --test e2e -- sessions:: --nocapture
 
 .PHONY: observability
 observability: wasm test-modules tools ## Only the alert rules and the dashboard, on what real Envoys are scraped for

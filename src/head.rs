@@ -236,10 +236,10 @@ impl RequestHead {
     }
 }
 
-/// Whether the query has the session of a legacy HTTP+SSE endpoint.
+/// Whether the query has the session of a legacy HTTP+SSE endpoint, as the SDKs spell it (the last is Go's).
 fn is_legacy_message(target: &str) -> bool {
     let query = target.split_once('?').map_or("", |(_, query)| query);
-    query.split('&').any(|pair| matches!(pair.split('=').next(), Some("session_id" | "sessionId")))
+    query.split('&').any(|pair| matches!(pair.split('=').next(), Some("session_id" | "sessionId" | "sessionid")))
 }
 
 /// The trace id of a `traceparent`: 32 lower-case hex digits between the first two dashes.
@@ -376,6 +376,8 @@ mod tests {
             ("/messages/?session_id=1", true),
             ("/messages?x=1&sessionId=1", true),
             ("/messages?session_id", true),
+            ("/sse?sessionid=1", true),
+            ("/sse?SessionId=1", false),
             ("/mcp", false),
             ("/mcp?mysession_id=1", false),
             ("/session_id=1", false),

@@ -160,6 +160,7 @@ SET = {
         "/mcp/x;y",
         "/mcpx",
         "/mcp/x?sessionId=2",
+        "/sse?sessionid=2",
         "/mcp?a=..",
         "/healthz",
         "/healthz?x",

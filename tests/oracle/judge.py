@@ -139,7 +139,7 @@ class Judge:
         """A readable request that is not granted: 403 where no waiting client would see the reply's id."""
         if reason not in DENIED:
             return [*ANSWERS.get(reason, INVALID), None]
-        legacy = re.search(r"[?&](session_id|sessionId)(=|&|$)", self.target)
+        legacy = re.search(r"[?&](session_id|sessionId|sessionid)(=|&|$)", self.target)
         status = 403 if legacy or request_id is None else self.policy.get("denied_status", 200)
         unknown = -32602 if kind in ("tool", "prompt", "resource") else -32601
         return [status, 403 if self.policy.get("disclose", True) else unknown, request_id]

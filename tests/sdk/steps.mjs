@@ -6,12 +6,13 @@ import { Agent, fetch } from "undici";
 
 const GRANTED = { name: "search_tickets", arguments: { query: "late" } };
 const REFUSED = { name: "create_refund", arguments: { ticket: "T-1", amount: 50 } };
-const SECONDS = 30; // for the whole session
+const [HANDBOOK, SALARIES] = ["desk://handbook", "desk://salaries"];
+const SHOWN = ["close_ticket", "read_ticket", "search_tickets"];
+const SECONDS = 60; // for the whole session
+const PATIENCE = 5; // seconds, for a notification
 
 const text = { type: "string" };
-export const { values: args } = parseArgs({
-  options: { url: text, ca: text, cert: text, key: text, mode: { ...text, default: "auto" } },
-});
+export const { values: args } = parseArgs({ options: { url: text, ca: text, cert: text, key: text, mode: text } });
 
 const dispatcher = new Agent({
   connect: { ca: readFileSync(args.ca), cert: readFileSync(args.cert), key: readFileSync(args.key) },
@@ -25,39 +26,83 @@ export async function mtlsFetch(url, init) {
   return response;
 }
 
+/** What a client declares, so that servers ask it. */
+export const capabilities = { elicitation: { form: {} } };
+export const answer = () => ({ action: "accept", content: { sure: true } });
+
 function step(name, ok, detail) {
-  if (!ok) process.exitCode = 1;
   console.log(JSON.stringify({ step: name, ok, detail }));
 }
 
-/** Runs the whole session; `protocol` tells the negotiated version once the client is connected. */
-export async function runSession(client, transport, protocol) {
+/** A JSON-RPC error by its code and the filter's reason, any other by its text. */
+function describe(error) {
+  const text = String(error?.cause?.message ?? error?.message ?? error);
+  const raw = text.match(/"mcp_toolgate":{"reason":"(\w+)"/);
+  if (raw) return `the text of the answer, ${raw[1]}`;
+  return `${error?.code ?? error?.name} ${error?.data?.mcp_toolgate?.reason ?? text}`;
+}
+
+async function works(name, call, expected) {
+  const result = await call.catch(describe);
+  step(name, JSON.stringify(result) === JSON.stringify(expected), result);
+}
+
+async function refused(name, call, reason) {
+  const result = await call.then((result) => `not refused: ${JSON.stringify(result)}`, describe);
+  step(name, result === `403 ${reason}`, result);
+}
+
+/** Runs the whole session; `desk` has what the SDK's generations do differently. */
+export async function runSession(client, transport, desk) {
   const fail = (error) => {
-    step("failed", false, String(error?.cause ?? error));
+    step("failed", false, describe(error));
     process.exit();
   };
-  const late = setTimeout(fail, SECONDS * 1000, `not done after ${SECONDS} s`);
-  await session(client, transport, protocol).catch(fail);
+  const late = setTimeout(fail, SECONDS * 1000, { message: `not done after ${SECONDS} s` });
+  await session(client, transport, desk).catch(fail);
   clearTimeout(late);
 }
 
-async function session(client, transport, protocol) {
+async function session(client, transport, desk) {
+  const updated = new Promise((resolve) => desk.onUpdate(({ params }) => resolve(params.uri)));
   await client.connect(transport);
-  step("connect", true, { protocol: protocol() });
-  const listed = (await client.listTools()).tools.map((tool) => tool.name);
-  step("list_tools", listed.includes(GRANTED.name), listed);
-  let result = await client.callTool(GRANTED);
-  step("granted_call", !result.isError, result.content[0].text);
-  const { code, message, data } = await client.callTool(REFUSED).then(() => ({}), (error) => error);
-  const reason = data?.mcp_toolgate?.reason;
-  step("refused_call", code === 403 && reason === "tool_not_granted", { code, reason, message });
-  result = await client.callTool(GRANTED);
-  step("granted_again", !result.isError, result.content[0].text);
+  const protocol = desk.protocol();
+  step("connect", true, protocol);
+  const call = async (tool) => (await client.callTool(tool)).content[0].text;
+  const prompt = async (given) => (await client.getPrompt(given)).messages[0].role;
+  const read = async (uri) => (await client.readResource({ uri })).contents[0].text;
+  const subscribe = (uris) =>
+    protocol < "2026-07-28"
+      ? client.subscribeResource({ uri: uris.at(-1) })
+      : client.listen({ resourceSubscriptions: uris });
+  const hearsOf = async (uri) => {
+    const subscription = await subscribe([uri]);
+    await call({ name: "read_ticket", arguments: { ticket: "T-1" } });
+    const late = new Promise((_, reject) => setTimeout(reject, PATIENCE * 1000, new Error("no notification")).unref());
+    const heard = await Promise.race([updated, late]);
+    await subscription.close?.();
+    return heard;
+  };
+  await works("list_tools", client.listTools().then(({ tools }) => tools.map(({ name }) => name).sort()), SHOWN);
+  await works("granted_call", call(GRANTED), "T-1 mentions late");
+  await refused("refused_call", call(REFUSED), "tool_not_granted");
+  await works("granted_again", call(GRANTED), "T-1 mentions late");
+  await works("list_prompts", client.listPrompts().then(({ prompts }) => prompts.map(({ name }) => name)), ["refund_letter"]);
+  await works("get_prompt", prompt({ name: "refund_letter", arguments: { ticket: "T-1" } }), "user");
+  await refused("refused_prompt", prompt({ name: "dismissal_letter", arguments: { name: "Bo" } }), "prompt_not_granted");
+  await works("list_resources", client.listResources().then(({ resources }) => resources.map(({ uri }) => uri)), [HANDBOOK]);
+  await works("read_resource", read(HANDBOOK), "Be kind, and check the amount twice.");
+  await refused("refused_resource", read(SALARIES), "resource_not_granted");
+  await works("subscribe", hearsOf(HANDBOOK), HANDBOOK);
+  await refused("refused_subscribe", subscribe([HANDBOOK, SALARIES]), "resource_not_granted");
+  await works("ask_user", call({ name: "close_ticket", arguments: { ticket: "T-1" } }), "T-1: accept");
+  await refused("refused_last", call({ name: "delete_all", arguments: {} }), "tool_not_granted");
+  await works("granted_last", call(GRANTED), "T-1 mentions late");
 
-  // The modern era has no sessions to end.
-  const modern = protocol() >= "2026-07-28";
-  if (!modern) await transport.terminateSession();
+  // Neither the modern era nor HTTP+SSE has sessions to end.
+  const sessionless = args.mode === "sse" || protocol >= "2026-07-28";
+  if (!sessionless) await transport.terminateSession();
   await client.close();
-  step("end", modern || exchanges.includes("DELETE 200"), exchanges);
+  step("end", sessionless || exchanges.some((exchange) => exchange.startsWith("DELETE 2")), exchanges);
   await dispatcher.destroy();
 }
