@@ -18,7 +18,7 @@ CASES := 1000000
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
 
 .PHONY: toolchain
 toolchain:
@@ -121,6 +121,10 @@ bench: wasm ## What a decision costs in Envoy, beside Envoy's own filters
 .PHONY: interop
 interop: wasm tools ## Whole sessions of every official SDK with every other, in every version of MCP, as a table
 	@SESSIONS=all $(CARGO) test --locked --test e2e -- sessions:: --nocapture
+
+.PHONY: conformance
+conformance: wasm tools ## The official conformance suite, directly and through the filter, check by check
+	@CONFORMANCE=all $(CARGO) test --locked --test e2e -- conformance:: --nocapture
 
 .PHONY: demo
 demo: wasm ## Envoy with mTLS in front of a real MCP server: calls allowed and refused

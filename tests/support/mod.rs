@@ -23,6 +23,7 @@ pub mod metadata;
 pub mod mock;
 pub mod pki;
 mod process;
+pub mod program;
 pub mod recorder;
 pub mod request;
 pub mod sds;
