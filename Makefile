@@ -137,6 +137,10 @@ observability: wasm test-modules tools ## Only the alert rules and the dashboard
 	@$(CARGO) test --locked --test observability
 	@$(CARGO) test --locked --test e2e observability -- --nocapture
 
+.PHONY: conformance
+conformance: wasm tools ## The official conformance suite, directly and through the filter, check by check
+	@CONFORMANCE=all $(CARGO) test --locked --test e2e -- conformance:: --nocapture
+
 .PHONY: demo
 demo: wasm ## Envoy with mTLS in front of a real MCP server: calls allowed and refused
 	@$(CARGO) run --locked --quiet --example mint_certs -- certs

@@ -77,7 +77,7 @@ struct Asked<'a> {
     method: Option<&'a str>,
     target: Option<&'a str>,
     id: Option<&'a RequestId>,
-    /// Whether a reply repeats the id: only where the whole message could be judged.
+    /// Whether a reply repeats the id: only where the message itself is whole and clear.
     is_answerable: bool,
 }
 
@@ -289,18 +289,23 @@ impl Exchange {
 
     fn judge_message(&mut self, policy: &Policy, message: &Message<'_>) -> Turn {
         let id = message.reply_id();
-        match self.head.mirrors.check_message(message).and_then(|()| Call::of(message)) {
+        if let Err(refusal) = self.head.mirrors.check_message(message) {
+            return self.refuse_message(refusal, message, true);
+        }
+        match Call::of(message) {
             Ok(call) => {
                 let judged = self.judge(policy, &call);
                 let treatment = Self::treatment(policy, Verb::Post, Some(message));
                 self.decided(judged, asked(&call, id), treatment)
             }
-            Err(refusal) => {
-                let (method, target) = (message.method(), message.target());
-                let asked = Asked { method, target, id, is_answerable: false };
-                self.decided(Decision::from(refusal).into(), asked, Treatment::Untouched)
-            }
+            Err(refusal) => self.refuse_message(refusal, message, false),
         }
+    }
+
+    fn refuse_message(&mut self, refusal: Refusal, message: &Message<'_>, is_answerable: bool) -> Turn {
+        let (method, target, id) = (message.method(), message.target(), message.reply_id());
+        let asked = Asked { method, target, id, is_answerable };
+        self.decided(Decision::from(refusal).into(), asked, Treatment::Untouched)
     }
 
     fn refuse(&mut self, refusal: Refusal) -> Turn {

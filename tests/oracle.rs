@@ -38,13 +38,17 @@ const SHORT: usize = 20_000;
 const UNDER_WAY: usize = 500;
 
 /// Reasons that no case can have: they are a peer's certificate's, a host's or an answer's.
-const ELSEWHERE: [Reason; 10] = [
+const ELSEWHERE: [Reason; 14] = [
     Reason::CertificateNotValidated,
     Reason::CertificateUnreadable,
     Reason::ClientCertificateRequired,
     Reason::EndedUndecided,
     Reason::ExemptEventStream,
     Reason::HostFault,
+    Reason::ListEncoded,
+    Reason::ListTooLarge,
+    Reason::ListTypeUnsupported,
+    Reason::ListUnreadable,
     Reason::Overloaded,
     Reason::SeveralUriSans,
     Reason::SpiffeIdMissing,

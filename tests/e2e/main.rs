@@ -25,6 +25,7 @@ mod bodies;
 mod callers;
 mod certificates;
 mod configuration;
+mod conformance;
 mod corpus;
 mod extremes;
 mod faults;

@@ -157,6 +157,8 @@ fn a_start_in_observing_is_a_warning() {
         policy["enforcement"] = json!(enforcement);
         let site = Site::start([Listener::new("guarded", MTLS, Filter::new(policy, Hold::Headers))]);
         passes(&site, &site.caller("guarded", SUPPORT_BOT), Request::tool_call("read_a").id("served"));
+        // What was said at the start stands in the log before this.
+        let _ = site.envoy.audit_record("served");
         let lines = site.envoy.log().lines();
         let said = lines.iter().filter(|line| line.contains("[warning][wasm]") && line.contains("only observes"));
         assert_eq!(said.count() > 0, is_warned_of, "{enforcement}: {lines:?}");

@@ -5,7 +5,7 @@
 //! a few stand for all.
 
 mod sdk;
-mod site;
+pub(crate) mod site;
 mod table;
 
 use std::sync::Mutex;

@@ -161,14 +161,15 @@ class Judge:
         # A notification has nothing to name: it is known, or an extra method.
         if message.has("method") and not message.has("id") and method not in policies.ANY_GRANT:
             asked = ("method", method)
-        reasons = reading.mirrors(self.head, message) | ({asked} if isinstance(asked, str) else set())
-        if reasons:
-            return deny(reasons)
+        request_id = message.get("id") if message.has("method") else None
+        shown = int(request_id) if isinstance(request_id, reading.Number) else request_id
+        mirrors = reading.mirrors(self.head, message)
+        reasons = {asked} if isinstance(asked, str) else set()
+        if mirrors or reasons:
+            return deny(reasons, mirrors, shown)
         refused, told = self.decide(asked)
         if not refused:
             return allow(min(reason for reason, _ in policies.decide(self.granted, asked)), told)
-        request_id = message.get("id") if message.has("method") else None
-        shown = int(request_id) if isinstance(request_id, reading.Number) else request_id
         return self.refuse(refused, shown, told)
 
 
@@ -176,8 +177,10 @@ def allow(reason, candidate=None):
     return {"verdict": "allow", "answers": {reason: None}, "candidate": candidate}
 
 
-def deny(reasons, candidate=None):
+def deny(reasons, mirrors=(), request_id=None, candidate=None):
+    """`mirrors` are reasons for which a message is refused that was read: they are answered under its id."""
     answers = {reason: [*ANSWERS.get(reason, INVALID), None] for reason in sorted(reasons)}
+    answers |= {reason: [*ANSWERS.get(reason, INVALID), request_id] for reason in sorted(mirrors)}
     return {"verdict": "deny", "answers": answers, "candidate": candidate}
 
 

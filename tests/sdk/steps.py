@@ -16,6 +16,7 @@ HANDBOOK, SALARIES = "desk://handbook", "desk://salaries"
 SHOWN = ["close_ticket", "read_ticket", "search_tickets"]
 SECONDS = 60  # for the whole session
 PATIENCE = 10  # seconds, for an answer
+BRIEF = 2  # seconds, where none may come
 
 
 def arguments() -> argparse.Namespace:
@@ -63,7 +64,7 @@ class Steps:
         else:
             # Over HTTP+SSE a refusal may be the end of a session: it gets one of its own, and a granted call after it.
             async with desk.another() as other:
-                said = await outcome(call(other))
+                said = await outcome(call(other), BRIEF)
                 said = f"{said}; then: {await outcome(other.call(*GRANTED))}"
         self.step(name, said == f"403 {reason}", said)
 
@@ -104,10 +105,10 @@ class Steps:
             self.step("failed", False, describe(error))
 
 
-async def outcome(call):
+async def outcome(call, seconds=PATIENCE):
     """What a call gives, or the error that it raises; no answer in time is one, too."""
     try:
-        with anyio.fail_after(PATIENCE):
+        with anyio.fail_after(seconds):
             return await call
     except TimeoutError:
         return "no answer"

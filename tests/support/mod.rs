@@ -24,6 +24,7 @@ pub mod mock;
 pub mod numbers;
 pub mod pki;
 mod process;
+pub mod program;
 pub mod recorder;
 pub mod request;
 pub mod sds;

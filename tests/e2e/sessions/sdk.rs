@@ -1,7 +1,9 @@
 //! The SDKs: their servers and clients, as `tests/sdk/install.sh` installs them, and the versions that they speak.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
+
+use crate::support::program::tool;
 
 /// How a client connects: by HTTP+SSE, in one version of MCP, or in the newest that both sides speak.
 pub const MODES: [&str; 7] = ["sse", "2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28", "auto"];
@@ -92,9 +94,7 @@ impl Client {
 fn command(parts: &[&str]) -> Command {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut paths = parts.iter();
-    let program: PathBuf = root.join("target/tools").join(paths.next().expect("a command has a program"));
-    assert!(program.is_file(), "no {}: run `sh tests/sdk/install.sh`", program.display());
-    let mut command = Command::new(program);
+    let mut command = Command::new(tool(paths.next().expect("a command has a program")));
     command.args(paths.map(|path| root.join("tests/sdk").join(path)));
     command
 }

@@ -1,11 +1,8 @@
 //! A real server, an Envoy before it, and a caller's certificate.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
-use std::{fs, thread};
 
 use serde_json::{Value, json};
 
@@ -16,9 +13,7 @@ use crate::support::bootstrap::{Setup, TRUST_DOMAIN};
 use crate::support::envoy::Envoy;
 use crate::support::listener::{Filter, Listener};
 use crate::support::pki::Identity;
-
-/// How long a server may take to listen.
-const START_LIMIT: Duration = Duration::from_secs(30);
+use crate::support::program::Server;
 
 /// What no caller is granted, and so must never have run.
 const FORBIDDEN: [&str; 5] =
@@ -46,7 +41,8 @@ pub struct Step {
 
 /// What the tests of one server share.
 pub struct Site {
-    server: Server,
+    sdk: sdk::Server,
+    _server: Server,
     envoy: Envoy,
     folder: PathBuf,
     sessions: AtomicU32,
@@ -54,7 +50,7 @@ pub struct Site {
 
 impl Site {
     /// Starts server and Envoy.
-    pub fn start(server: sdk::Server, guard: Guard) -> Self {
+    pub fn start(sdk: sdk::Server, guard: Guard) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("sessions-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -64,15 +60,19 @@ impl Site {
         for (name, text) in [("ca", pki.ca.certificate_pem()), ("cert", leaf.cert_pem), ("key", leaf.key_pem)] {
             fs::write(folder.join(name), text).expect("written");
         }
-        let server = Server::start(server, &folder.join("ran"));
+        let server = Server::start(&folder.join("said"), |address| {
+            let mut command = sdk.command();
+            command.args(["--port", &address.port().to_string()]).arg("--log").arg(folder.join("ran"));
+            command
+        });
         let listeners = match guard {
             Guard::Filter => HOLDS.map(|hold| Listener::new(hold.label(), MTLS, Filter::new(policy(), hold))).to_vec(),
             Guard::None => vec![Listener::unguarded("direct", MTLS)],
         };
-        let setup = Setup::new(server.address, &pki.ca, &pki.server).listeners(listeners);
+        let setup = Setup::new(server.address(), &pki.ca, &pki.server).listeners(listeners);
         let envoy = Envoy::start_adjusted(&setup, let_streams_live);
         let envoy = envoy.unwrap_or_else(|failure| panic!("Envoy ended:\n{}", failure.log));
-        Self { server, envoy, folder, sessions: AtomicU32::new(0) }
+        Self { sdk, _server: server, envoy, folder, sessions: AtomicU32::new(0) }
     }
 
     /// The steps of one session; the last is `failed` where it did not come to its end.
@@ -98,10 +98,10 @@ impl Site {
     pub fn finish(self) {
         let ran = fs::read_to_string(self.folder.join("ran")).unwrap_or_default();
         for line in ran.lines() {
-            assert!(!FORBIDDEN.contains(&line), "{}: `{line}` ran", self.server.name);
+            assert!(!FORBIDDEN.contains(&line), "{}: `{line}` ran", self.sdk.name);
         }
         let searches = ran.lines().filter(|line| *line == "search_tickets").count();
-        assert!(searches > 0 || self.sessions.into_inner() == 0, "{}: nothing ran", self.server.name);
+        assert!(searches > 0 || self.sessions.into_inner() == 0, "{}: nothing ran", self.sdk.name);
         drop(fs::remove_dir_all(&self.folder));
     }
 }
@@ -120,47 +120,20 @@ fn policy() -> Value {
 }
 
 /// Event streams have no end of their own, as in the bootstrap that is shipped.
-fn let_streams_live(bootstrap: &mut Value) {
+pub(crate) fn let_streams_live(bootstrap: &mut Value) {
     for listener in bootstrap["static_resources"]["listeners"].as_array_mut().expect("listeners") {
-        let manager = &mut listener["filter_chains"][0]["filters"][0]["typed_config"];
-        manager["route_config"]["virtual_hosts"][0]["routes"][0]["route"]["timeout"] = json!("0s");
+        route(listener)["timeout"] = json!("0s");
     }
+}
+
+/// Where a listener's requests go.
+pub(crate) fn route(listener: &mut Value) -> &mut Value {
+    let manager = &mut listener["filter_chains"][0]["filters"][0]["typed_config"];
+    &mut manager["route_config"]["virtual_hosts"][0]["routes"][0]["route"]
 }
 
 fn step(line: &str) -> Option<Step> {
     let step: Value = serde_json::from_str(line).ok()?;
     let name = step["step"].as_str()?.to_owned();
     Some(Step { name, ok: step["ok"] == true, detail: step["detail"].clone() })
-}
-
-/// A running MCP server; it is killed with the value.
-struct Server {
-    name: &'static str,
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Server {
-    fn start(sdk: sdk::Server, log: &Path) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
-        let mut command = sdk.command();
-        command.args(["--port", &free.port().to_string()]).arg("--log").arg(log);
-        let errors = fs::File::create(log.with_file_name("errors")).expect("a file");
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors).spawn();
-        let server = Self { name: sdk.name, child: child.expect("the server starts"), address: free };
-        let until = Instant::now() + START_LIMIT;
-        while TcpStream::connect(server.address).is_err() {
-            let said = fs::read_to_string(log.with_file_name("errors")).unwrap_or_default();
-            assert!(Instant::now() < until, "{} does not listen: {said}", server.name);
-            thread::sleep(Duration::from_millis(50));
-        }
-        server
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
 }
