@@ -128,6 +128,10 @@ bench: wasm ## What a decision costs in Envoy, beside Envoy's own filters
 	@$(CARGO) run --locked --quiet --example mint_certs -- certs
 	@python3 benches/compare.py "$$(sh envoy/get-envoy.sh)"
 
+.PHONY: instructions
+instructions: toolchain ## What a decision and a list cost in instructions, held to their bounds (needs valgrind)
+	@$(CARGO) bench --locked --quiet --bench instructions
+
 .PHONY: interop
 interop: wasm tools ## Whole sessions of every official SDK with every other, in every version of MCP, as a table
 	@SESSIONS=all $(CARGO) test --locked --test e2e -- sessions:: --nocapture
