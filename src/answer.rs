@@ -2,7 +2,7 @@
 
 use crate::call::Listed;
 use crate::event_stream::{Event, Events, write_event};
-use crate::listing::{Query, Unreadable, filter};
+use crate::listing::{Edits, Query, Unreadable, filter};
 use crate::message::RequestId;
 use crate::reason::{Reason, Refusal};
 
@@ -145,10 +145,10 @@ impl Answer {
         let held = std::mem::take(&mut self.held);
         self.state = State::Whole;
         if !held.trim_ascii().is_empty() {
-            match filter(&held, self.query.as_ref(), &|listed, name| audience.shows(listed, name)) {
-                Ok(edits) if edits.is_empty() => out.text = held,
-                Ok(edits) => edits.apply(&held, &mut out.text),
-                Err(Unreadable { id, refusal }) => self.write_error(id.as_ref(), refusal, audience, out),
+            match self.edits(&held, audience, out) {
+                Some(edits) if edits.is_empty() => out.text = held,
+                Some(edits) => edits.apply(&held, &mut out.text),
+                None => {}
             }
         }
         leave_out(rest, out);
@@ -187,14 +187,25 @@ impl Answer {
         let Some(data) = event.data().filter(|data| may_be_message(data)) else {
             return event.write(&mut out.text);
         };
-        match filter(&data, self.query.as_ref(), &|listed, name| audience.shows(listed, name)) {
-            Ok(edits) if edits.is_empty() => event.write(&mut out.text),
-            Ok(edits) => {
+        match self.edits(&data, audience, out) {
+            Some(edits) if edits.is_empty() => event.write(&mut out.text),
+            Some(edits) => {
                 let mut left = Vec::new();
                 edits.apply(&data, &mut left);
                 event.write_with(&left, &mut out.text);
             }
-            Err(Unreadable { id, refusal }) => self.write_error(id.as_ref(), refusal, audience, out),
+            None => {}
+        }
+    }
+
+    /// What is to be changed in a message; none if it cannot be read, and an error is written in its place.
+    fn edits(&self, text: &[u8], audience: &dyn Audience, out: &mut Piece) -> Option<Edits> {
+        match filter(text, self.query.as_ref(), &|listed, name| audience.shows(listed, name)) {
+            Ok(edits) => Some(edits),
+            Err(Unreadable { id, refusal }) => {
+                self.write_error(id.as_ref(), refusal, audience, out);
+                None
+            }
         }
     }
 

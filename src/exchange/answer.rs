@@ -99,7 +99,7 @@ impl Exchange {
 
     /// Judges the head of the answer; `end` says that it has no body.
     pub fn response_head(&mut self, head: &AnswerHead<'_>, end: bool) -> AnswerStep {
-        let refusal = match std::mem::take(&mut self.answer) {
+        let query = match std::mem::take(&mut self.answer) {
             Treatment::Exempt if head.content_type.is_some_and(|value| mentions(value, EVENT_STREAM)) => {
                 let detail = format!("`{}` answers with an event stream", self.head.target);
                 return AnswerStep::Reply(Box::new(self.refuse(Refusal::new(Reason::ExemptEventStream, detail))));
@@ -109,21 +109,18 @@ impl Exchange {
                 self.answer = Treatment::Emptied;
                 return AnswerStep::Change;
             }
-            Treatment::Awaited(query) => match head.form() {
-                Ok(Some(form)) => return self.filter(form, Some(query)),
-                Ok(None) => Some((head.no_list(), Some(query))),
-                Err(refusal) => Some((refusal, Some(query))),
-            },
-            Treatment::Streamed => match head.form() {
-                Ok(Some(form)) => return self.filter(form, None),
-                Ok(None) if head.content_type.is_some() => None,
-                Ok(None) => Some((head.no_list(), None)),
-                Err(refusal) => Some((refusal, None)),
-            },
-            Treatment::Emptied | Treatment::Exempt | Treatment::Filtered(_) | Treatment::Untouched => None,
+            Treatment::Awaited(query) => Some(query),
+            Treatment::Streamed => None,
+            Treatment::Emptied | Treatment::Exempt | Treatment::Filtered(_) | Treatment::Untouched => {
+                return AnswerStep::Pass;
+            }
         };
-        let Some((refusal, query)) = refusal else {
-            return AnswerStep::Pass;
+        let refusal = match head.form() {
+            Ok(Some(form)) => return self.filter(form, query),
+            // A stream that was not asked for a list may be answered with anything that says what it is.
+            Ok(None) if query.is_none() && head.content_type.is_some() => return AnswerStep::Pass,
+            Ok(None) => head.no_list(),
+            Err(refusal) => refusal,
         };
         let asked = asked(query.as_ref());
         AnswerStep::Reply(Box::new(self.decided(Decision::from(refusal).into(), asked, Treatment::Untouched)))

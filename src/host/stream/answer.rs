@@ -16,18 +16,13 @@ impl<H: Host> Stream<H> {
             return Flow::Continue;
         }
         let step = self.read_answer_head(end);
-        match step {
-            Ok(AnswerStep::Pass) => Flow::Continue,
-            Ok(AnswerStep::Change) => {
+        match step.unwrap_or_else(|error| AnswerStep::Reply(Box::new(self.exchange.host_fault(error.call)))) {
+            AnswerStep::Pass => Flow::Continue,
+            AnswerStep::Change => {
                 self.change_answer_head().map_or_else(|error| self.give_up(error), |()| Flow::Continue)
             }
-            Ok(AnswerStep::Reply(turn)) => {
+            AnswerStep::Reply(turn) => {
                 self.perform(*turn);
-                self.settled().unwrap_or(Flow::Pause)
-            }
-            Err(error) => {
-                let turn = self.exchange.host_fault(error.call);
-                self.perform(turn);
                 self.settled().unwrap_or(Flow::Pause)
             }
         }
