@@ -4,7 +4,8 @@ use super::terms::notes_to_json;
 use crate::caller_pattern::CallerPattern;
 use crate::condition::canonical;
 use crate::config::{
-    CEILING_MAX_EVENT_BYTES, CallerConfig, Config, DeniedStatus, Hold, Notes, Rules, Tasks, ToolGrant, ToolItem,
+    CEILING_MAX_EVENT_BYTES, CallerConfig, Config, DeniedStatus, Hold, IdentitySource, Notes, Rules, Tasks, ToolGrant,
+    ToolItem,
 };
 use crate::digest::sha256;
 use crate::glob::Glob;
@@ -41,6 +42,10 @@ fn text(config: &Config) -> String {
     // Settings that came later stand here only where they are not as they were before there was a choice, so that the
     // hash of a policy outlives the version of the filter.
     let object = if config.filter_lists { object } else { object.raw("filter_lists", "false") };
+    let object = match config.identity.source {
+        IdentitySource::Connection => object,
+        IdentitySource::IstioWaypoint => object.text("identity_source", "istio_waypoint"),
+    };
     match config.limits.max_event_bytes {
         CEILING_MAX_EVENT_BYTES => object.finish(),
         bytes => object.raw("max_event_bytes", &bytes.to_string()).finish(),

@@ -48,6 +48,8 @@ enum Base {
     Buffered,
     /// The latter with a policy that asks for tokens, and an object that verifies them.
     MeshTokens,
+    /// A plugin for a waypoint, and the waypoint.
+    Waypoint,
 }
 
 impl Base {
@@ -66,6 +68,14 @@ impl Base {
                              namespace: tools }\nspec:\n  jwtRules:\n  - issuer: https://issuer.test\n";
                 let token = "    token: { issuers: [\"https://issuer.test\"] }\n";
                 wrapped("wasm-plugin-buffered", token) + rules
+            }
+            Self::Waypoint => {
+                let selector = "  selector:\n    matchLabels:\n      app: desk\n";
+                let target = "  targetRefs:\n  - { group: gateway.networking.k8s.io, kind: Gateway, name: way }\n";
+                let text = edited(&wrapped("wasm-plugin", ""), selector, target);
+                let text = edited(&text, "verification: listener", "source: istio_waypoint");
+                text + "---\napiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: { name: way, namespace: \
+                        tools }\nspec: { gatewayClassName: istio-waypoint }\n"
             }
         }
     }
@@ -99,6 +109,25 @@ fn found(name: &str, text: &str) -> (Option<i32>, BTreeSet<(String, String)>) {
 
 /// One broken set-up: base, codes, what is replaced, and by what.
 type Broken<'t> = (Base, &'t str, &'t str, &'t str);
+
+#[test]
+fn callers_are_looked_for_where_they_are() {
+    let connection = ("source: istio_waypoint", "verification: listener");
+    let selected = (
+        "  targetRefs:\n  - { group: gateway.networking.k8s.io, kind: Gateway, name: way }\n",
+        "  selector: { matchLabels: { app: desk } }\n",
+    );
+    let other = ("gatewayClassName: istio-waypoint", "gatewayClassName: istio");
+    let source = r#""trust_domains": ["cluster.local"]"#;
+    assert_found(&[
+        (Base::Waypoint, "waypoint_identity_missing", connection.0, connection.1),
+        (Base::Waypoint, "waypoint_identity_elsewhere", selected.0, selected.1),
+        (Base::Waypoint, "waypoint_identity_elsewhere", other.0, other.1),
+        (Base::Envoy, "waypoint_identity_elsewhere", source, r#""source": "istio_waypoint""#),
+        // A gateway that is not in the file may be a waypoint.
+        (Base::Waypoint, "", "kind: Gateway\nmetadata", "kind: Other\nmetadata"),
+    ]);
+}
 
 #[track_caller]
 fn assert_found(all: &[Broken<'_>]) {

@@ -47,3 +47,4 @@ mod rotation;
 mod sessions;
 mod tokens;
 mod verbs;
+mod waypoint;

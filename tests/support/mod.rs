@@ -32,4 +32,5 @@ pub mod shipped;
 pub mod tls;
 pub mod version;
 pub mod watched;
+pub mod waypoint;
 pub mod xds;

@@ -8,6 +8,7 @@ use super::tls::accepts_untrusted;
 use super::{Case, World, found};
 use crate::cli::finding::Finding;
 use crate::cli::source::{Object, Spot};
+use crate::config::IdentitySource;
 
 pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     let (Some(config), Some(object)) = (case.config, case.object()) else {
@@ -15,7 +16,7 @@ pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     };
     let mut findings: Vec<Finding> = lifetimes(case, object).into_iter().collect();
     let configuration = case.plugin.configuration();
-    if !config.identity.listener_verifies {
+    if config.identity.source == IdentitySource::Connection && !config.identity.listener_verifies {
         let message = "without `identity: { verification: listener }` a caller that resumes a TLS session is refused: \
                        Envoy calls its certificate not validated";
         let help = "add it; Istio's own listener lets no unverified certificate in";

@@ -60,4 +60,6 @@ rules! {
     SEVERAL_SERVERS: Warning, "several_servers", "one policy without a scope guards several servers";
     UNTRUSTED_CERTIFICATES: Error, "untrusted_certificates", "certificates that nobody vouches for are let in";
     VERIFICATION_NOT_LISTENER: Warning, "verification_not_listener", "in Istio good callers are refused on resumed TLS sessions";
+    WAYPOINT_IDENTITY_ELSEWHERE: Error, "waypoint_identity_elsewhere", "callers are looked for where only a waypoint has them";
+    WAYPOINT_IDENTITY_MISSING: Error, "waypoint_identity_missing", "in a waypoint nobody has a certificate";
 }
