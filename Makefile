@@ -128,6 +128,11 @@ bench: wasm ## What a decision costs in Envoy, beside Envoy's own filters
 	@$(CARGO) run --locked --quiet --example mint_certs -- certs
 	@python3 benches/compare.py "$$(sh envoy/get-envoy.sh)"
 
+.PHONY: side-by-side
+side-by-side: wasm ## What gets past Envoy's own mcp filter and RBAC, and past this filter, in one Envoy
+	@$(CARGO) run --locked --quiet --example mint_certs -- certs
+	@python3 benches/side_by_side.py "$$(sh envoy/get-envoy.sh)"
+
 .PHONY: instructions
 instructions: toolchain ## What a decision and a list cost in instructions, held to their bounds (needs valgrind)
 	@$(CARGO) bench --locked --quiet --bench instructions
