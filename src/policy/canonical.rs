@@ -74,7 +74,7 @@ fn members(members: Vec<(&str, String)>) -> String {
 }
 
 /// A list of objects that have no order, as a member.
-fn unordered(object: Object, key: &str, items: &[String]) -> Object {
+fn unordered(object: Object, key: &'static str, items: &[String]) -> Object {
     let items = sorted_unique(items.iter().map(String::as_str));
     object.raw(key, &format!("[{}]", items.join(",")))
 }
@@ -141,13 +141,13 @@ fn identity(config: &Config) -> String {
     optional(object, "trust_domains", config.identity.trust_domains.as_deref()).finish()
 }
 
-fn optional(object: Object, key: &str, list: Option<&[String]>) -> Object {
+fn optional(object: Object, key: &'static str, list: Option<&[String]>) -> Object {
     match list {
         Some(list) => sorted(object, key, list),
         None => object.raw(key, "null"),
     }
 }
 
-fn sorted(object: Object, key: &str, list: &[String]) -> Object {
+fn sorted(object: Object, key: &'static str, list: &[String]) -> Object {
     object.list(key, sorted_unique(list.iter().map(String::as_str)))
 }
