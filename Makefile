@@ -35,6 +35,17 @@ wasm: toolchain ## Build the module: dist/mcp_toolgate.wasm
 	@mkdir -p dist
 	@$(CARGO) run --locked --quiet --example finish_module -- $(BUILT) $(MODULE)
 
+.PHONY: image
+image: wasm ## Pack the module as an OCI image layout: dist/image
+	@$(CARGO) run --locked --quiet --example pack_image -- $(MODULE) dist/image
+
+.PHONY: image-check
+image-check: image ## Pack it a second time, byte by byte the same; push it to a registry here, and pull it by digest with crane and with Istio's code
+	@sh tests/sdk/install.sh crane istio
+	@$(CARGO) run --locked --quiet --example pack_image -- $(MODULE) target/image-again >/dev/null
+	@diff -r dist/image target/image-again
+	@IMAGE_LAYOUT=dist/image ISTIO=1 $(CARGO) test --locked --test image
+
 .PHONY: cli
 cli: toolchain ## Build the command line: dist/toolgate
 	@$(CARGO) build --locked --quiet --release --bin toolgate
