@@ -127,3 +127,6 @@ fn put(path: &Path, text: &str) -> Result<(), Failure> {
     let failure = |error| format!("{}: {error}", path.display());
     fs::write(&partial, text).and_then(|()| fs::rename(&partial, path)).map_err(failure)
 }
+
+#[cfg(test)]
+mod tests;

@@ -199,8 +199,8 @@ impl<'o> Merger<'o> {
         }
         if !rights.session {
             let message = format!(
-                "no rule lets {whose} use the base protocol methods; a policy lets every caller with a grant do so \
-                 (initialize, ping, lists of what is granted, notifications, event streams)"
+                "no rule lets {whose} use the base protocol methods (initialize, ping, lists); a policy lets every \
+                 caller with a grant"
             );
             self.findings.insert(Finding::unsaid(at, "base_methods", message));
         }

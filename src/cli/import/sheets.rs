@@ -19,9 +19,13 @@ pub(super) struct Sheets {
 impl Sheets {
     /// Reads a file, or standard input for `-`.
     pub(super) fn read(&mut self, path: &Path) -> Result<(), Failure> {
-        let text = read_text(path)?;
+        self.add(&name_of(path), read_text(path)?)
+    }
+
+    /// Adds the text of a file.
+    pub(super) fn add(&mut self, name: &str, text: String) -> Result<(), Failure> {
         let read = read_documents(&text);
-        let base = self.files.add(Path::new(&name_of(path)), text);
+        let base = self.files.add(Path::new(name), text);
         let placed = |fault: Fault| Fault { at: base + fault.at, ..fault };
         let (documents, doubts) = match read {
             Ok(read) => read,

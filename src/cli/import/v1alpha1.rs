@@ -100,7 +100,7 @@ fn there<'t, 'n>(table: &'t Table<'n>, key: &str) -> Option<&'t Place<'n>> {
 }
 
 fn everything(at: usize, what: &str, findings: &mut Vec<Finding>) {
-    let message = format!("{what} allows everything: all tools, prompts, resources and tasks are granted");
+    let message = format!("{what} allows everything: all tools, prompts, resources and tasks");
     findings.push(Finding::warning(at, "everything", message));
 }
 
