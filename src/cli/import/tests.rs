@@ -26,8 +26,10 @@ const NAMES: [&str; 7] = ["a", "b", "ab", "aab", "a*", "a*b", "*"];
 
 const URIS: [&str; 2] = ["file:///a", "a:*"];
 
-/// Conditions, `NAME` for the variable, and what they mean.
-const CONDITIONS: [(&str, fn(&str) -> bool); 14] = [
+/// A condition, `NAME` for the variable, and what it means.
+type Meaning = (&'static str, fn(&str) -> bool);
+
+const CONDITIONS: [Meaning; 14] = [
     ("NAME == 'a'", |name| name == "a"),
     ("NAME in ['a', \"ab\"]", |name| ["a", "ab"].contains(&name)),
     ("NAME.startsWith('a')", |name| name.starts_with('a')),
@@ -112,7 +114,7 @@ fn authorization() -> impl Strategy<Value = Value> {
     prop_oneof![6 => inline, 3 => cel, 1 => Just(json!({ "type": "Inline" })), 1 => Just(Value::Null)]
 }
 
-fn object(version: &'static str, spec: Value) -> Value {
+fn object(version: &'static str, spec: &Value) -> Value {
     json!({
         "apiVersion": format!("agentic.networking.x-k8s.io/{version}"),
         "kind": "XAccessPolicy",
@@ -135,7 +137,7 @@ fn new_object() -> impl Strategy<Value = Value> {
             spec["action"] = json!("ExternalAuth");
             spec["externalAuth"] = json!({ "protocol": "GRPC" });
         }
-        object("v1alpha1", spec)
+        object("v1alpha1", &spec)
     })
 }
 
@@ -146,7 +148,7 @@ fn old_object() -> impl Strategy<Value = Value> {
     let authorization = prop_oneof![5 => tools, 3 => cel, 1 => external, 1 => Just(Value::Null)];
     let rule = (source(), authorization)
         .prop_map(|(source, authorization)| json!({ "name": "r", "source": source, "authorization": authorization }));
-    vec(rule, 1..4).prop_map(|rules| object("v0alpha0", json!({ "targetRefs": refs(), "rules": rules })))
+    vec(rule, 1..4).prop_map(|rules| object("v0alpha0", &json!({ "targetRefs": refs(), "rules": rules })))
 }
 
 fn objects() -> impl Strategy<Value = Vec<Value>> {

@@ -130,7 +130,7 @@ fn rights(place: &Place<'_>, findings: &mut Vec<Finding>) -> Option<Rights> {
 }
 
 fn inline(place: &Place<'_>, mcp: Option<&Place<'_>>, findings: &mut Vec<Finding>) -> Rights {
-    mcp.map_or(None, |mcp| mcp::read(mcp, findings)).unwrap_or_else(|| {
+    mcp.and_then(|mcp| mcp::read(mcp, findings)).unwrap_or_else(|| {
         everything(place.at(), "`authorization` that names no method of MCP", findings);
         Rights::everything()
     })

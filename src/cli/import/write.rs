@@ -109,7 +109,7 @@ fn comment(text: &mut String, indent: &str, line: &str) {
 
 /// What an entry grants: a list where it is tools alone.
 fn grants(entry: &Entry) -> Json {
-    let list = |names: &Names| Json::from_iter(names.iter());
+    let list = |names: &Names| names.iter().collect::<Json>();
     let rights = &entry.rights;
     let mut members = Map::new();
     if !rights.tools.is_empty() {
