@@ -32,7 +32,7 @@ fn entries(policy: &str) -> Vec<&str> {
 
 #[test]
 fn what_can_be_said_is_said_and_passes_the_check() {
-    let text = object("a", &(rule("r", "bot", "[x, \"on\", 'a b']") + &rule("s", "bot", "[w]")));
+    let text = object("a", &(rule("r", "bot", "[x, \"on\", 'a.b']") + &rule("s", "bot", "[w]")));
     let (status, out, err) = import(&text, &TRUST);
     let expected = "\
 # Imported by `toolgate import` for XBackend/tools/desk.
@@ -41,7 +41,7 @@ server: desk
 callers:
   # rule `r` of tools/a (standard input:8:5)
   # rule `s` of tools/a (standard input:11:5)
-  spiffe://cluster.local/ns/agents/sa/bot: [\"a b\", \"on\", w, x]
+  spiffe://cluster.local/ns/agents/sa/bot: [a.b, \"on\", w, x]
 ";
     assert_eq!((status, out.as_str(), err.as_str()), (Some(0), expected, ""));
     let (status, checked, _) = toolgate(&["check", "-"], &out);

@@ -199,8 +199,8 @@ impl<'o> Merger<'o> {
         }
         if !rights.session {
             let message = format!(
-                "no rule lets {whose} use the base protocol methods (initialize, ping, lists); a policy lets every \
-                 caller with a grant"
+                "no rule lets {whose} use the base protocol methods (initialize, ping, lists); in a policy every caller \
+                 with a grant may"
             );
             self.findings.insert(Finding::unsaid(at, "base_methods", message));
         }

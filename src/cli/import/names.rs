@@ -54,10 +54,13 @@ impl Names {
     /// Adds what is not covered yet, and drops what is covered now.
     pub(super) fn join(&mut self, other: &Self) {
         for item in &other.0 {
-            if !self.covers(item) {
-                self.0.retain(|known| !covers(item, known));
-                self.0.insert(item.clone());
+            if self.covers(item) {
+                continue;
             }
+            if Glob::is_pattern(item) {
+                self.0.retain(|known| !covers(item, known));
+            }
+            self.0.insert(item.clone());
         }
     }
 
@@ -81,7 +84,7 @@ impl Names {
     }
 
     fn covers(&self, item: &str) -> bool {
-        self.0.iter().any(|known| covers(known, item))
+        self.0.contains(item) || self.0.iter().any(|known| covers(known, item))
     }
 }
 

@@ -312,7 +312,7 @@ impl Judge {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(ProptestConfig::with_cases(1500))]
 
     #[test]
     fn nothing_is_allowed_that_the_objects_do_not_allow(objects in objects(), has_domain in prop::bool::weighted(0.9)) {
