@@ -1,5 +1,5 @@
-//! The module as an OCI image in the form that Istio's agent and Envoy Gateway load: one layer, a gzipped tar that holds
-//! `plugin.wasm`. Nothing of the machine or of the time gets in: the same module is the same image to the byte.
+//! The module as an OCI image in a form that Istio's agent loads: one layer, a gzipped tar that holds `plugin.wasm`.
+//! Nothing of the machine or of the time gets in: the same module is the same image to the byte.
 
 use std::collections::BTreeMap;
 use std::fs;
