@@ -3,9 +3,10 @@
 #   py1     py1/bin/python with mcp 1.x              py2     py2/bin/python with mcp 2.x
 #   node    node/bin/node, node_modules and queries/node_modules
 #   func-e  func-e/func-e                            promtool  promtool/promtool
+#   crane   crane/crane                              istio     istio/istio, for which it has to be named
 #   go      go-sdk/server and go-sdk/client, with the SDK for Go
 #   rust    rust-sdk/release/server and client, with the SDK for Rust; built by the cargo that is there
-# usage: tests/sdk/install.sh [py1|py2|node|func-e|promtool|go|rust]...     without a name: all of them
+# usage: tests/sdk/install.sh [py1|py2|node|func-e|promtool|crane|go|rust|istio]...     without a name: all but istio
 set -eu
 
 fail() {
@@ -106,6 +107,16 @@ install_go() {
     cp "$tmp/go-sdk.pins" "$dir/.pins"
 }
 
+# Istio is large, and one check needs it.
+install_istio() {
+    dir=$tools/istio
+    cat "$here/istio/go.sum" "$here/istio/main.go" >"$tmp/istio.pins"
+    ready "$tmp/istio.pins" "$dir" && return
+    say "the part of Istio that pulls modules"
+    go_install istio "$dir" .
+    cp "$tmp/istio.pins" "$dir/.pins"
+}
+
 # Cargo knows by itself what is there already.
 install_rust() {
     (cd "$here/rust" && cargo build --locked --quiet --release --target-dir "$tools/rust-sdk" >"$tmp/log" 2>&1) ||
@@ -114,7 +125,7 @@ install_rust() {
 
 say() { echo "install: fetching $1" >&2; }
 
-[ $# -gt 0 ] || set -- py1 py2 node func-e promtool go rust
+[ $# -gt 0 ] || set -- py1 py2 node func-e promtool crane go rust
 command -v "$python" >/dev/null || fail "no $python here: install Python 3.10 or newer, or name one in PYTHON"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
     fail "$("$python" --version) is too old: install Python 3.10 or newer, or name one in PYTHON"
@@ -130,8 +141,10 @@ for piece; do
     func-e) install_go_tool func-e ;;
     # Without what finds targets in clouds, which is most of it.
     promtool) install_go_tool promtool -tags remove_all_sd ;;
+    crane) install_go_tool crane ;;
     go) install_go ;;
+    istio) install_istio ;;
     rust) install_rust ;;
-    *) fail "no piece is called $piece: take py1, py2, node, func-e, promtool, go or rust" ;;
+    *) fail "no piece is called $piece: take py1, py2, node, func-e, promtool, crane, go, rust or istio" ;;
     esac
 done
