@@ -43,7 +43,7 @@ image: wasm ## Pack the module as an OCI image layout: dist/image
 
 .PHONY: image-check
 image-check: image ## Pack it a second time, byte by byte the same; push it to a registry here, and pull it by digest with crane and with Istio's code
-	@sh tests/sdk/install.sh crane istio
+	@sh tests/sdk/install.sh crane istio-pull
 	@$(CARGO) run --locked --quiet --example pack_image -- $(MODULE) target/image-again >/dev/null
 	@diff -r dist/image target/image-again
 	@IMAGE_LAYOUT=dist/image ISTIO=1 $(CARGO) test --locked --test image

@@ -255,7 +255,7 @@ fn a_registry_gives_back_the_module() {
 
     if env::var_os("ISTIO").is_some() {
         let plugin = workspace.join("plugin.wasm");
-        let mut istio = Command::new(tool("istio/istio"));
+        let mut istio = Command::new(tool("istio-pull/pull"));
         let output = istio.arg(&named).arg(&plugin).env("DOCKER_CONFIG", &registry.settings).output().expect("it runs");
         assert!(output.status.success(), "Istio: {}", String::from_utf8_lossy(&output.stderr));
         assert!(fs::read(&plugin).expect("the module") == module(), "Istio takes another module from it");

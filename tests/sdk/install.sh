@@ -3,10 +3,10 @@
 #   py1     py1/bin/python with mcp 1.x              py2     py2/bin/python with mcp 2.x
 #   node    node/bin/node, node_modules and queries/node_modules
 #   func-e  func-e/func-e                            promtool  promtool/promtool
-#   crane   crane/crane                              istio     istio/istio, for which it has to be named
+#   crane   crane/crane                              istio-…  istio-pull/pull, istio-generate/generate, which have to be named
 #   go      go-sdk/server and go-sdk/client, with the SDK for Go
 #   rust    rust-sdk/release/server and client, with the SDK for Rust; built by the cargo that is there
-# usage: tests/sdk/install.sh [py1|py2|node|func-e|promtool|crane|go|rust|istio]...     without a name: all but istio
+# usage: tests/sdk/install.sh [py1|py2|node|func-e|promtool|crane|go|rust|istio-pull|istio-generate]...     without a name: all but the last two
 set -eu
 
 fail() {
@@ -107,13 +107,13 @@ install_go() {
     cp "$tmp/go-sdk.pins" "$dir/.pins"
 }
 
-# Istio is large, and one check needs it.
-install_istio() {
-    dir=$tools/istio
-    cat "$here/istio/go.sum" "$here/istio/main.go" >"$tmp/istio.pins"
+# Istio is large: the parts of it that some checks need are built only for them.
+install_istio() { # PART
+    dir=$tools/istio-$1
+    cat "$here/istio/go.mod" "$here/istio/go.sum" "$here/istio/$1/main.go" >"$tmp/istio.pins"
     ready "$tmp/istio.pins" "$dir" && return
-    say "the part of Istio that pulls modules"
-    go_install istio "$dir" .
+    say "Istio's own code ($1)"
+    go_install istio "$dir" -ldflags "-s -w" "./$1"
     cp "$tmp/istio.pins" "$dir/.pins"
 }
 
@@ -143,8 +143,8 @@ for piece; do
     promtool) install_go_tool promtool -tags remove_all_sd ;;
     crane) install_go_tool crane ;;
     go) install_go ;;
-    istio) install_istio ;;
+    istio-pull | istio-generate) install_istio "${piece#istio-}" ;;
     rust) install_rust ;;
-    *) fail "no piece is called $piece: take py1, py2, node, func-e, promtool, crane, go, rust or istio" ;;
+    *) fail "no piece is called $piece: take py1, py2, node, func-e, promtool, crane, go, rust, istio-pull or istio-generate" ;;
     esac
 done

@@ -1,6 +1,6 @@
-// Command istio pulls an image with the code that Istio's agent pulls modules with.
+// Command pull pulls an image with the code that Istio's agent pulls modules with.
 //
-// usage: istio IMAGE FILE: writes the module to FILE, and the digest that a WasmPlugin's sha256 is held against to
+// usage: pull IMAGE FILE: writes the module to FILE, and the digest that a WasmPlugin's sha256 is held against to
 // FILE.digest
 package main
 
