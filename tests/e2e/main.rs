@@ -45,5 +45,6 @@ mod refusals;
 mod reload;
 mod rotation;
 mod sessions;
+mod sidecar;
 mod tokens;
 mod verbs;

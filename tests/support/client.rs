@@ -50,6 +50,16 @@ impl Client {
         Self { address, tls }
     }
 
+    /// The same, offering these protocols in the handshake (ALPN). Over plain HTTP there is nothing to offer.
+    #[must_use]
+    pub fn offering(mut self, protocols: &[&str]) -> Self {
+        if let Some(config) = &mut self.tls {
+            let protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec());
+            Arc::make_mut(config).alpn_protocols = protocols.collect();
+        }
+        self
+    }
+
     /// Opens a connection.
     ///
     /// # Errors
@@ -245,7 +255,8 @@ fn may_have_body(status: u16) -> bool {
 }
 
 /// Whether the other side has ended the connection.
-pub(super) fn is_closed(error: &io::Error) -> bool {
+#[must_use]
+pub fn is_closed(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
 }

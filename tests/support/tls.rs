@@ -84,7 +84,8 @@ pub(super) fn handshake(mut tcp: TcpStream, config: Arc<ClientConfig>) -> io::Re
 }
 
 /// Whether the server ended the handshake by a fatal alert.
-pub(super) fn is_refusal(error: &io::Error) -> bool {
+#[must_use]
+pub fn is_refusal(error: &io::Error) -> bool {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
     matches!(inner, Some(rustls::Error::AlertReceived(_)))
 }

@@ -1,0 +1,159 @@
+//! Who gets as far as the filter, under STRICT and PERMISSIVE mTLS, and as whom.
+
+use super::istiod::Mtls;
+use super::objects::Form;
+use super::outcome;
+use super::pod::{Pods, Sidecar};
+use crate::fixture::{ADMIN, Pki, SUPPORT_BOT, policy};
+use crate::support::client::Client;
+use crate::support::pki::{Identity, Leaf};
+use crate::support::request::Request;
+use crate::support::tls::{Sessions, TlsVersion};
+use crate::support::version::{Ability, Version};
+
+/// A TLS alert ends the connection.
+const REFUSED: &str = "refused";
+
+/// No filter chain is for such a connection.
+const CLOSED: &str = "closed";
+
+const THROUGH: &str = "200";
+
+/// A peer, and what becomes of its granted call under STRICT and PERMISSIVE mTLS.
+struct Row {
+    name: &'static str,
+    client: Box<dyn Fn(&Pods, &str) -> Client>,
+    strict: &'static str,
+    permissive: &'static str,
+}
+
+#[test]
+fn every_peer_meets_strict_and_permissive_as_the_table_says() {
+    let sidecars: Vec<_> =
+        Form::ALL.into_iter().flat_map(|form| [Mtls::Strict, Mtls::Permissive].map(|it| sidecar(form, it))).collect();
+    let pods = Pods::start(&sidecars);
+    let (mut wrong, mut through) = (Vec::new(), 0);
+    for row in rows(&pods.site.pki) {
+        for form in Form::ALL {
+            for (mtls, expected) in [(Mtls::Strict, row.strict), (Mtls::Permissive, row.permissive)] {
+                let seen = outcome(&(row.client)(&pods, &name(form, mtls)), &granted_call());
+                through += usize::from(expected == THROUGH);
+                if seen != expected {
+                    wrong.push(format!("{} at {}: expected {expected}, saw {seen}", row.name, name(form, mtls)));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let complete = pods.site.recorder.requests().iter().filter(|request| request.complete).count();
+    assert_eq!(complete, through, "calls that reached the server");
+}
+
+/// Istio's listeners take sessions up again, and Envoy then says that it has not validated the certificate: the forms
+/// rely on the listener instead.
+#[test]
+fn a_resumed_session_is_the_same_caller() {
+    let pods = Pods::start(&Form::ALL.map(|form| sidecar(form, Mtls::Strict)));
+    let leaf = pods.site.pki.issue(&Identity::uri(SUPPORT_BOT));
+    for form in Form::ALL {
+        for version in TlsVersion::ALL {
+            let address = pods.site.envoy.address(&name(form, Mtls::Strict));
+            let client = Client::tls_with(address, &pods.site.pki.ca, Some(&leaf), version, Sessions::Kept);
+            assert_eq!(outcome(&client, &granted_call()), THROUGH);
+            let mut again = client.connect().expect("the handshake is made");
+            assert!(again.is_resumed(), "{version:?}");
+            assert_eq!(again.exchange(&granted_call()).expect("a response comes").summary(), THROUGH, "{form:?}");
+        }
+    }
+}
+
+/// `APPEND_FORWARD` keeps what a caller claims in `x-forwarded-client-cert`, in the first place. It never counts, and in
+/// the clear it does not even pass.
+#[test]
+fn a_forged_client_certificate_header_never_becomes_the_caller() {
+    let pods = Pods::start(&Form::ALL.map(|form| sidecar(form, Mtls::Permissive)));
+    let forged = |tool: &str, id: &str| {
+        Request::tool_call(tool).header("x-forwarded-client-cert", &format!("By=x;URI={ADMIN}")).id(id)
+    };
+    for form in Form::ALL {
+        let name = name(form, Mtls::Permissive);
+        let known = pods.caller(&name, SUPPORT_BOT);
+        let id = |what: &str| format!("{}-{what}", form.name());
+        assert_eq!(known.send(&forged("delete_tenant", &id("refused"))).summary(), "200 tool_not_granted");
+        assert_eq!(pods.site.envoy.audit_record(&id("refused"))["caller"], SUPPORT_BOT);
+        assert_eq!(
+            pods.site.plaintext(&name).send(&forged("search_tickets", &id("clear"))).summary(),
+            "403 tls_required"
+        );
+        assert!(pods.site.envoy.audit_record(&id("clear"))["caller"].is_null());
+        assert_eq!(known.send(&forged("search_tickets", &id("allowed"))).summary(), THROUGH);
+        let arrived = pods.site.recorder.request(&id("allowed")).expect("the call arrives");
+        let header = arrived.head.header("x-forwarded-client-cert").expect("the header is forwarded");
+        let (first, last) = header.split_once(',').expect("two elements");
+        assert!(first.contains(ADMIN) && last.contains(&format!("URI={SUPPORT_BOT}")), "{header}");
+    }
+}
+
+fn rows(pki: &Pki) -> Vec<Row> {
+    let one = Identity::uri(SUPPORT_BOT);
+    let shows_all = Version::under_test().has(Ability::ShowsCertificate);
+    let several = |first| if shows_all { "403 several_uri_sans" } else { first };
+    let elsewhere = "spiffe://elsewhere.example/ns/agents/sa/support-bot";
+    let sound = pki.issue(&one);
+    let without_alpn = move |pods: &Pods, name: &str| pods.site.client(name, Some(&sound));
+    vec![
+        both("one URI SAN", Some(pki.issue(&one)), THROUGH),
+        row("the same without the mesh's ALPN", without_alpn, THROUGH, CLOSED),
+        row("in the clear", |pods, name| pods.site.plaintext(name), CLOSED, "403 tls_required"),
+        both("no certificate", None, REFUSED),
+        both("a foreign CA", Some(pki.forge(&Identity::uri(ADMIN))), REFUSED),
+        both("expired", Some(pki.issue(&one.clone().expired())), REFUSED),
+        both("another trust domain", Some(pki.issue(&Identity::uri(elsewhere))), REFUSED),
+        both(
+            "a trust domain that begins like the mesh's",
+            Some(pki.issue(&Identity::uri("spiffe://cluster.local.evil/ns/agents/sa/admin"))),
+            REFUSED,
+        ),
+        both("DNS SAN only", Some(pki.issue(&Identity::dns("support-bot.agents.svc"))), REFUSED),
+        both("two URI SANs", Some(pki.issue(&Identity::uris([SUPPORT_BOT, ADMIN]))), several(THROUGH)),
+        both(
+            "two URI SANs, the first of elsewhere",
+            Some(pki.issue(&Identity::uris([elsewhere, ADMIN]))),
+            several("403 trust_domain_not_allowed"),
+        ),
+        both(
+            "a SPIFFE ID that ends in a slash",
+            Some(pki.issue(&Identity::uri(&format!("{SUPPORT_BOT}/")))),
+            "403 spiffe_id_malformed",
+        ),
+        both("a stranger", Some(pki.issue(&Identity::uri("spiffe://cluster.local/ns/x/sa/y"))), "403 caller_unknown"),
+    ]
+}
+
+/// A caller with a sidecar of its own.
+fn both(name: &'static str, leaf: Option<Leaf>, expected: &'static str) -> Row {
+    row(name, move |pods, name| pods.client(name, leaf.as_ref()), expected, expected)
+}
+
+fn row(
+    name: &'static str,
+    client: impl Fn(&Pods, &str) -> Client + 'static,
+    strict: &'static str,
+    permissive: &'static str,
+) -> Row {
+    Row { name, client: Box::new(client), strict, permissive }
+}
+
+fn sidecar(form: Form, mtls: Mtls) -> Sidecar {
+    let sidecar = Sidecar::new(&name(form, mtls), form, &policy());
+    if mtls == Mtls::Permissive { sidecar.permissive() } else { sidecar }
+}
+
+fn name(form: Form, mtls: Mtls) -> String {
+    let mtls = if mtls == Mtls::Permissive { "permissive" } else { "strict" };
+    format!("{}-{mtls}", form.name())
+}
+
+fn granted_call() -> Request {
+    Request::tool_call("search_tickets")
+}
