@@ -351,6 +351,7 @@ fn listeners_that_let_in_whom_they_should_not_are_found() {
         (Base::Buffered, "plaintext_allowed", next, &mutual.replace("STRICT", "PERMISSIVE")),
         (Base::Buffered, "mesh_tls_off", next, rule),
         (Base::Buffered, "mesh_lifetime_unbounded", "            max_stream_duration: 600s\n", ""),
+        (Base::Buffered, "mesh_lifetime_unbounded", "{ max_stream_duration: 600s }", "{}"),
         (
             Base::EnvoyFilter,
             "untrusted_certificates",

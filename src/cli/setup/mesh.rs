@@ -30,19 +30,21 @@ pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     findings
 }
 
-/// Istio bounds neither streams nor connections unless a patch does.
+/// Istio bounds neither streams nor connections unless a patch does. Its route says that streams have no end, which goes
+/// before what the connection manager says: streams need a patch of both.
 fn lifetimes(case: &Case<'_, '_>, object: &Object<'_>) -> Option<Finding> {
     let patches = case.world.patches(|other| other.covers(object));
-    let is_bounded = |key: &str| {
-        let way = ["patch", "value", "typed_config", "common_http_protocol_options", key];
-        patches.iter().any(|(_, patch)| patch.dig(&way).is_duration())
-    };
-    if is_bounded("max_stream_duration") && is_bounded("max_connection_duration") {
+    let is_bounded =
+        |way: &[&str]| patches.iter().any(|(_, patch)| patch.get("patch").get("value").dig(way).is_duration());
+    let manager = |key| is_bounded(&["typed_config", "common_http_protocol_options", key]);
+    let route = is_bounded(&["route", "max_stream_duration", "max_stream_duration"]);
+    if route && manager("max_stream_duration") && manager("max_connection_duration") {
         return None;
     }
     let message =
         "Istio ends no stream or connection for its age: what a caller has open outlives a change of the policy";
-    let help = "set `max_stream_duration` and `max_connection_duration` by an EnvoyFilter, as `toolgate wrap` does";
+    let help = "set `max_connection_duration`, and `max_stream_duration` of the connection manager and of the route, by \
+                an EnvoyFilter, as `toolgate wrap` does";
     Some(found(&MESH_LIFETIME_UNBOUNDED, &case.spot(), message, help))
 }
 
