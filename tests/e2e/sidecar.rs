@@ -28,7 +28,10 @@ mod handshakes;
 mod holding;
 mod istiod;
 mod objects;
+mod order;
 mod pod;
+mod ports;
+mod reload;
 
 /// The namespace of the MCP server's pods.
 pub const NAMESPACE: &str = "tools";

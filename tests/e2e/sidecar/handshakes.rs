@@ -1,13 +1,17 @@
 //! Who gets as far as the filter, under STRICT and PERMISSIVE mTLS, and as whom.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use super::istiod::Mtls;
 use super::objects::Form;
 use super::outcome;
 use super::pod::{Pods, Sidecar};
 use crate::fixture::{ADMIN, Pki, SUPPORT_BOT, policy};
 use crate::support::client::Client;
-use crate::support::pki::{Identity, Leaf};
+use crate::support::pki::{Ca, Identity, Leaf};
 use crate::support::request::Request;
+use crate::support::sds::shown_certificate;
 use crate::support::tls::{Sessions, TlsVersion};
 use crate::support::version::{Ability, Version};
 
@@ -18,6 +22,11 @@ const REFUSED: &str = "refused";
 const CLOSED: &str = "closed";
 
 const THROUGH: &str = "200";
+
+/// How long a file may take from its place to the listener.
+const ARRIVAL: Duration = Duration::from_secs(10);
+
+const POLL: Duration = Duration::from_millis(10);
 
 /// A peer, and what becomes of its granted call under STRICT and PERMISSIVE mTLS.
 struct Row {
@@ -65,6 +74,29 @@ fn a_resumed_session_is_the_same_caller() {
             assert_eq!(again.exchange(&granted_call()).expect("a response comes").summary(), THROUGH, "{form:?}");
         }
     }
+}
+
+/// As pilot-agent does it some hours before a certificate ends, and when the mesh's authority changes.
+#[test]
+fn certificates_and_authority_change_while_the_sidecar_runs() {
+    let pods = Pods::start(&[sidecar(Form::EnvoyFilter, Mtls::Strict)]);
+    let name = name(Form::EnvoyFilter, Mtls::Strict);
+    let next = Ca::new("next authority").expect("an authority can be made");
+    let leaf = next.issue(&Identity::uri(SUPPORT_BOT)).expect("the certificate is made");
+    let (old, new) = (pods.caller(&name, SUPPORT_BOT), pods.client(&name, Some(&leaf)));
+    let mut open = old.connect().expect("the handshake is made");
+    assert_eq!((outcome(&old, &granted_call()), outcome(&new, &granted_call())), (THROUGH.into(), REFUSED.into()));
+    let server = pods.site.pki.issue(&Identity::local_server("spiffe://cluster.local/ns/tools/sa/mcp-server"));
+    pods.rotate(&server, &[&next]);
+    let until = Instant::now() + ARRIVAL;
+    while outcome(&new, &granted_call()) != THROUGH {
+        assert!(Instant::now() < until, "the new authority does not count");
+        thread::sleep(POLL);
+    }
+    assert_eq!(outcome(&old, &granted_call()), REFUSED);
+    let shown = shown_certificate(pods.site.envoy.address(&name), &pods.site.pki.ca, &leaf).expect("a handshake");
+    assert!(shown == server.der, "the new certificate is shown");
+    assert_eq!(open.exchange(&granted_call()).expect("the connection is still open").summary(), THROUGH);
 }
 
 /// `APPEND_FORWARD` keeps what a caller claims in `x-forwarded-client-cert`, in the first place. It never counts, and in
