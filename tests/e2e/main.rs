@@ -46,5 +46,6 @@ mod reload;
 mod rotation;
 mod sessions;
 mod sidecar;
+mod spire;
 mod tokens;
 mod verbs;

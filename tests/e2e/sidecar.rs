@@ -7,13 +7,13 @@
 //! |---|---|
 //! | `inbound.yaml` | the inbound listener of istiod: filter chains by transport and ALPN, TLS inspector, `require_client_certificate`, SAN prefix, SDS names `default` and `ROOTCA`, `APPEND_FORWARD`, `normalize_path`, the order of HTTP filters, a route without limits of time |
 //! | `istiod.rs` | how istiod reads a `WasmPlugin` (phase, `pluginConfig` as sorted JSON of doubles) and an `EnvoyFilter` (patches); the `toolgate` of this build writes both |
-//! | `pod.rs` | pilot-agent: what Envoy is sent, by discovery services, and replaced while it runs |
+//! | `pod.rs`, `tests/sdk/xds` | pilot-agent: filters (ECDS, incremental, `ads: {}`) and secrets (SDS) over gRPC on a Unix socket, replaced while Envoy runs |
 //! | `Mtls`, `Port` | `PeerAuthentication` STRICT or PERMISSIVE; a Service that says `appProtocol: http`, or says nothing |
 //! | [`MESH_ALPN`] | the sidecar of a caller |
 //!
 //! What differs from a real sidecar:
 //!
-//! - ECDS and SDS are read from watched files; there, both come over gRPC (`ads: {}`, the agent's Unix socket).
+//! - Listeners and clusters stand in the bootstrap: istiod sends them, too, and Envoy takes them from it (LDS, CDS).
 //! - A connection reaches the listener directly: no `original_dst` filter, and no chain is matched by port.
 //! - Istio's own filters (`istio.metadata_exchange`, `istio.stats`) are not in Envoy's own builds.
 //! - The module is a file; how the agent fetches and verifies one is not tested.

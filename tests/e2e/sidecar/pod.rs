@@ -12,10 +12,10 @@ use super::{MESH_ALPN, NAMESPACE};
 use crate::fixture::{Pki, Site, recorder};
 use crate::support::bootstrap::{access_logs, node, socket};
 use crate::support::client::Client;
+use crate::support::discovery::Discovery;
 use crate::support::envoy::Envoy;
 use crate::support::pki::{Ca, Identity, Leaf};
 use crate::support::recorder::Recorder;
-use crate::support::watched::Watched;
 
 /// The cluster of the port.
 const INBOUND: &str = "inbound|8000||";
@@ -69,9 +69,22 @@ impl Sidecar {
 pub struct Pods {
     /// Its listeners, authorities and recorder.
     pub site: Site,
-    secrets: Watched,
-    extensions: Watched,
-    sent: RefCell<BTreeMap<String, Value>>,
+    agent: Discovery,
+    sent: RefCell<Sent>,
+}
+
+/// What the agent has for Envoy.
+struct Sent {
+    /// Its certificate, and the roots.
+    secrets: [Value; 2],
+    /// Configurations of filters, by their names.
+    extensions: BTreeMap<String, Value>,
+}
+
+impl Sent {
+    fn resources(&self) -> impl Iterator<Item = &Value> {
+        self.secrets.iter().chain(self.extensions.values())
+    }
 }
 
 impl Pods {
@@ -83,27 +96,29 @@ impl Pods {
     /// The same with so many workers, and with configurations of filters that `change` has changed.
     pub fn start_with(sidecars: &[Sidecar], workers: u8, change: impl FnOnce(&mut BTreeMap<String, Value>)) -> Self {
         let (pki, recorder) = (Pki::new(), recorder());
-        let (secrets, extensions) = (Watched::new(), Watched::new());
-        publish_secrets(&secrets, &pki.server, &[&pki.ca]);
-        let generated = sidecars.iter().map(|it| (it, generate(&it.objects, it.mtls, it.port, &it.beside)));
-        let (mut listeners, mut sent) = (Vec::new(), BTreeMap::new());
-        for (sidecar, generated) in generated {
-            sent.extend(generated.extensions);
-            listeners.push((sidecar, generated.listener));
+        let (mut listeners, mut extensions) = (Vec::new(), BTreeMap::new());
+        for it in sidecars {
+            let generated = generate(&it.objects, it.mtls, it.port, &it.beside);
+            extensions.extend(generated.extensions);
+            listeners.push((it, generated.listener));
         }
-        change(&mut sent);
-        publish_extensions(&extensions, &sent);
+        change(&mut extensions);
+        let mut sent = Sent { secrets: secrets(&pki.server, &[&pki.ca]), extensions };
+        sent.extensions.values_mut().for_each(|it| it["@type"] = json!(EXTENSION));
+        let agent = Discovery::start(sent.resources());
         let envoy = Envoy::start_workers(workers, |access_log| {
             let listeners = listeners.into_iter().map(|(sidecar, mut listener)| {
                 listener["name"] = json!(sidecar.name);
                 listener["address"] = socket("127.0.0.1", 0);
-                finish(&mut listener, &secrets, &extensions, access_log);
+                for chain in listener["filter_chains"].as_array_mut().expect("filter chains") {
+                    log_access(&mut chain["filters"][0]["typed_config"], access_log);
+                }
                 listener
             });
-            bootstrap(listeners.collect(), &recorder).to_string()
+            bootstrap(listeners.collect(), &recorder, &agent).to_string()
         });
         let envoy = envoy.unwrap_or_else(|failure| panic!("Envoy ended ({}):\n{}", failure.status, failure.log));
-        Self { site: Site { pki, recorder, envoy }, secrets, extensions, sent: RefCell::new(sent) }
+        Self { site: Site { pki, recorder, envoy }, agent, sent: RefCell::new(sent) }
     }
 
     /// A caller with a sidecar of its own and a good certificate for this SPIFFE ID.
@@ -119,8 +134,10 @@ impl Pods {
     /// Changes the configuration of a filter while Envoy runs.
     pub fn send(&self, sidecar: &str, change: impl FnOnce(&mut Value)) {
         let mut sent = self.sent.borrow_mut();
-        change(sent.get_mut(&extension(sidecar)).expect("a filter of that name"));
-        publish_extensions(&self.extensions, &sent);
+        let filter = sent.extensions.get_mut(&extension(sidecar)).expect("a filter of that name");
+        change(filter);
+        filter["@type"] = json!(EXTENSION);
+        self.agent.publish(sent.resources());
     }
 
     /// Sends what other objects make of the same sidecar's filter.
@@ -132,7 +149,9 @@ impl Pods {
 
     /// Puts other certificates in the place of those before.
     pub fn rotate(&self, server: &Leaf, trusted: &[&Ca]) {
-        publish_secrets(&self.secrets, server, trusted);
+        let mut sent = self.sent.borrow_mut();
+        sent.secrets = secrets(server, trusted);
+        self.agent.publish(sent.resources());
     }
 }
 
@@ -141,79 +160,50 @@ pub fn extension(name: &str) -> String {
     format!("{NAMESPACE}.{name}")
 }
 
-fn bootstrap(listeners: Vec<Value>, recorder: &Recorder) -> Value {
+/// The agent is reached by a Unix socket: two services, one for secrets, one for all that istiod sends.
+fn bootstrap(listeners: Vec<Value>, recorder: &Recorder, agent: &Discovery) -> Value {
     let address = recorder.address();
     let address = socket(&address.ip().to_string(), address.port());
+    let inbound = json!({
+        "name": INBOUND,
+        "type": "STATIC",
+        "connect_timeout": "10s",
+        "load_assignment": {
+            "cluster_name": INBOUND,
+            "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address } }] }],
+        },
+    });
     json!({
         "node": node(),
         "admin": { "address": socket("127.0.0.1", 0) },
+        "dynamic_resources": {
+            "ads_config": {
+                "api_type": "DELTA_GRPC",
+                "transport_api_version": "V3",
+                "set_node_on_first_message_only": true,
+                "grpc_services": [{ "envoy_grpc": { "cluster_name": "xds-grpc" } }],
+            },
+        },
         "static_resources": {
             "listeners": listeners,
-            "clusters": [{
-                "name": INBOUND,
-                "type": "STATIC",
-                "connect_timeout": "10s",
-                "load_assignment": {
-                    "cluster_name": INBOUND,
-                    "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address } }] }],
-                },
-            }],
+            "clusters": [inbound, agent.cluster("xds-grpc"), agent.cluster("sds-grpc")],
         },
     })
 }
 
-/// Says where secrets and configurations of filters come from, and where access logs go.
-fn finish(value: &mut Value, secrets: &Watched, extensions: &Watched, access_log: &Path) {
-    match value {
-        Value::Object(members) => {
-            let name = members.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-            for (key, member) in members.iter_mut() {
-                match key.as_str() {
-                    "sds_config" => add(member, &secrets.source(&file(&name))),
-                    "config_discovery" => {
-                        let source = &mut member["config_source"];
-                        let ads = source.as_object_mut().expect("a source").shift_remove("ads");
-                        assert_eq!(ads, Some(json!({})), "istiod sends it");
-                        add(source, &extensions.source(&file(&name)));
-                    }
-                    _ => finish(member, secrets, extensions, access_log),
-                }
-            }
-            if members.contains_key("http_filters") {
-                members.insert("access_log".to_owned(), access_logs(access_log));
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| finish(item, secrets, extensions, access_log)),
-        _ => {}
+/// Puts access logs where requests are seen: in the connection manager.
+fn log_access(filter: &mut Value, access_log: &Path) {
+    if !filter["http_filters"].is_null() {
+        filter["access_log"] = access_logs(access_log);
     }
 }
 
-fn add(members: &mut Value, others: &Value) {
-    for (key, other) in others.as_object().expect("an object") {
-        members[key.as_str()] = other.clone();
-    }
-}
-
-fn file(name: &str) -> String {
-    format!("{name}.json")
-}
-
-fn response(kind: &str, resource: &Value) -> String {
-    let mut resource = resource.clone();
-    resource["@type"] = json!(kind);
-    json!({ "resources": [resource] }).to_string()
-}
-
-fn publish_extensions(extensions: &Watched, sent: &BTreeMap<String, Value>) {
-    let files: Vec<_> = sent.iter().map(|(name, it)| (file(name), response(EXTENSION, it))).collect();
-    extensions.publish(files.iter().map(|(name, text)| (name.as_str(), text)));
-}
-
-fn publish_secrets(secrets: &Watched, server: &Leaf, trusted: &[&Ca]) {
+fn secrets(server: &Leaf, trusted: &[&Ca]) -> [Value; 2] {
     let inline = |pem: &str| json!({ "inline_string": pem });
     let bundle: String = trusted.iter().map(|ca| ca.certificate_pem()).collect();
     let certificate = json!({ "certificate_chain": inline(&server.cert_pem), "private_key": inline(&server.key_pem) });
-    let own = json!({ "name": "default", "tls_certificate": certificate });
-    let roots = json!({ "name": "ROOTCA", "validation_context": { "trusted_ca": inline(&bundle) } });
-    secrets.publish([("default.json", response(SECRET, &own)), ("ROOTCA.json", response(SECRET, &roots))]);
+    [
+        json!({ "@type": SECRET, "name": "default", "tls_certificate": certificate }),
+        json!({ "@type": SECRET, "name": "ROOTCA", "validation_context": { "trusted_ca": inline(&bundle) } }),
+    ]
 }
