@@ -112,6 +112,19 @@ fn callers_with_an_svid_are_judged_and_others_do_not_get_in() {
     assert_eq!(site.recorder.traffic().heads, 2);
 }
 
+/// The names that say what is meant, in the place of those that leave it to the agent.
+#[test]
+fn secrets_can_be_asked_for_by_their_full_names() {
+    let site = Site::start_with(|bootstrap| {
+        assert!(bootstrap.contains("name: default\n") && bootstrap.contains("name: ROOTCA\n"));
+        let bootstrap = bootstrap.replace("name: default\n", &format!("name: {SERVER}\n"));
+        bootstrap.replace("name: ROOTCA\n", &format!("name: {}\n", trust_domain()))
+    });
+    let support = site.caller(SUPPORT_BOT);
+    assert_eq!(support.send(&Request::tool_call("read_a")).summary(), "200");
+    assert_eq!(support.send(&Request::tool_call("create_refund")).summary(), "200 tool_not_granted");
+}
+
 /// Connections that are open stay, new ones are shown the new certificate, and no request fails.
 #[test]
 fn the_servers_svid_is_renewed_while_calls_go_on() {
@@ -168,8 +181,14 @@ struct Site {
 
 impl Site {
     fn start() -> Self {
+        Self::start_with(|bootstrap| bootstrap)
+    }
+
+    /// With a bootstrap that `change` has changed.
+    fn start_with(change: impl FnOnce(String) -> String) -> Self {
         let (issuer, recorder) = (Issuer::start(), recorder());
-        let envoy = Envoy::start_with(|access_log| spire_bootstrap(access_log, recorder.address(), &issuer.socket()));
+        let envoy =
+            Envoy::start_with(|access_log| change(spire_bootstrap(access_log, recorder.address(), &issuer.socket())));
         let envoy = envoy.unwrap_or_else(|failure| panic!("Envoy ended ({}):\n{}", failure.status, failure.log));
         Self { issuer, recorder, envoy }
     }
@@ -183,8 +202,12 @@ impl Site {
     }
 }
 
-/// What SPIRE's agent sends an Envoy that asks for `default` and `ROOTCA`.
-fn secrets(server: &Leaf, ca: &Ca) -> [Value; 2] {
+fn trust_domain() -> String {
+    format!("spiffe://{TRUST_DOMAIN}")
+}
+
+/// What SPIRE's agent sends an Envoy, by the names that stand for all and by those that say what they are.
+fn secrets(server: &Leaf, ca: &Ca) -> [Value; 4] {
     let bytes = |pem: &str| json!({ "inline_bytes": STANDARD.encode(pem) });
     let certificate = json!({ "certificate_chain": bytes(&server.cert_pem), "private_key": bytes(&server.key_pem) });
     let validator = json!({
@@ -194,10 +217,13 @@ fn secrets(server: &Leaf, ca: &Ca) -> [Value; 2] {
             "trust_domains": [{ "name": TRUST_DOMAIN, "trust_bundle": bytes(&ca.certificate_pem()) }],
         },
     });
+    let bundle = json!({ "custom_validator_config": validator });
     let secret =
-        |name: &str, kind: &str, value: Value| json!({ "@type": format!("{API}.Secret"), "name": name, kind: value });
+        |name: &str, kind: &str, value: &Value| json!({ "@type": format!("{API}.Secret"), "name": name, kind: value });
     [
-        secret("default", "tls_certificate", certificate),
-        secret("ROOTCA", "validation_context", json!({ "custom_validator_config": validator })),
+        secret("default", "tls_certificate", &certificate),
+        secret(SERVER, "tls_certificate", &certificate),
+        secret("ROOTCA", "validation_context", &bundle),
+        secret(&trust_domain(), "validation_context", &bundle),
     ]
 }

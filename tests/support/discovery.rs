@@ -99,10 +99,7 @@ impl Drop for Discovery {
 }
 
 fn publish<'a>(watched: &Watched, resources: impl IntoIterator<Item = &'a Value>) {
-    let files: Vec<_> = resources.into_iter().map(|it| (file(it), it.to_string())).collect();
+    let numbered = resources.into_iter().enumerate();
+    let files: Vec<_> = numbered.map(|(number, it)| (format!("{number}.json"), it.to_string())).collect();
     watched.publish(files.iter().map(|(name, text)| (name.as_str(), text)));
-}
-
-fn file(resource: &Value) -> String {
-    format!("{}.json", resource["name"].as_str().expect("a resource has a name"))
 }

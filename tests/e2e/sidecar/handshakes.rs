@@ -100,8 +100,8 @@ fn certificates_and_authority_change_while_the_sidecar_runs() {
     assert_eq!(open.exchange(&granted_call()).expect("the connection is still open").summary(), THROUGH);
 }
 
-/// `APPEND_FORWARD` keeps what a caller claims in `x-forwarded-client-cert`, in the first place. It never counts, and in
-/// the clear it does not even pass.
+/// `APPEND_FORWARD` keeps what a caller claims in `x-forwarded-client-cert`, in the first place. It never counts, and
+/// in the clear it does not even pass.
 #[test]
 fn a_forged_client_certificate_header_never_becomes_the_caller() {
     let pods = Pods::start(&Form::ALL.map(|form| sidecar(form, Mtls::Permissive)));

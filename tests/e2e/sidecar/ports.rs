@@ -1,7 +1,7 @@
 //! What a port is declared to speak decides whether the filter is there at all.
 //!
-//! At a port of no declared protocol, Istio guesses: by ALPN, by the first bytes. A connection that it does not take for
-//! HTTP goes through a TCP proxy, and no HTTP filter, this one or Istio's own, hears of what is asked there.
+//! At a port of no declared protocol, Istio guesses: by ALPN, by the first bytes. A connection that it does not take
+//! for HTTP goes through a TCP proxy, and no HTTP filter, this one or Istio's own, hears of what is asked there.
 
 use super::objects::Form;
 use super::outcome;
