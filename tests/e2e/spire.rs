@@ -47,13 +47,13 @@ const API: &str = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3
 /// Who issues certificates here.
 enum Issuer {
     Spire(Spire),
-    StandIn { pki: Pki, agent: Discovery },
+    StandIn { pki: Box<Pki>, agent: Discovery },
 }
 
 impl Issuer {
     fn start() -> Self {
         if env::var_os(SPIRE).is_none() {
-            let pki = Pki::new();
+            let pki = Box::new(Pki::new());
             let agent = Discovery::start(&secrets(&pki.server, &pki.ca));
             return Self::StandIn { pki, agent };
         }

@@ -115,7 +115,7 @@ impl Pods {
                 }
                 listener
             });
-            bootstrap(listeners.collect(), &recorder, &agent).to_string()
+            bootstrap(&listeners.collect(), &recorder, &agent).to_string()
         });
         let envoy = envoy.unwrap_or_else(|failure| panic!("Envoy ended ({}):\n{}", failure.status, failure.log));
         Self { site: Site { pki, recorder, envoy }, agent, sent: RefCell::new(sent) }
@@ -161,7 +161,7 @@ pub fn extension(name: &str) -> String {
 }
 
 /// The agent is reached by a Unix socket: two services, one for secrets, one for all that istiod sends.
-fn bootstrap(listeners: Vec<Value>, recorder: &Recorder, agent: &Discovery) -> Value {
+fn bootstrap(listeners: &Value, recorder: &Recorder, agent: &Discovery) -> Value {
     let address = recorder.address();
     let address = socket(&address.ip().to_string(), address.port());
     let inbound = json!({
