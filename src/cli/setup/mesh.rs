@@ -1,8 +1,8 @@
 //! What Istio makes of a set-up, and of the objects beside it.
 
 use super::rules::{
-    ALLOWS_NOT_LOGGED, MESH_LIFETIME_UNBOUNDED, MESH_TLS_OFF, NO_MUTUAL_TLS, PLAINTEXT_ALLOWED, UNTRUSTED_CERTIFICATES,
-    VERIFICATION_NOT_LISTENER,
+    ALLOWS_NOT_LOGGED, MESH_LIFETIME_UNBOUNDED, MESH_TLS_OFF, NO_MUTUAL_TLS, PLAINTEXT_ALLOWED, PORT_NOT_HTTP,
+    UNTRUSTED_CERTIFICATES, VERIFICATION_NOT_LISTENER,
 };
 use super::tls::accepts_untrusted;
 use super::{Case, World, found};
@@ -48,6 +48,9 @@ fn lifetimes(case: &Case<'_, '_>, object: &Object<'_>) -> Option<Finding> {
     Some(found(&MESH_LIFETIME_UNBOUNDED, &case.spot(), message, help))
 }
 
+/// What Istio takes for HTTP, as `appProtocol` of a port or in front of its name.
+const HTTP: [&str; 6] = ["grpc", "grpc-web", "http", "http2", "kubernetes.io/h2c", "kubernetes.io/ws"];
+
 /// What is found of objects beside those that load the filter.
 pub(super) fn of_objects(world: &World<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -55,6 +58,7 @@ pub(super) fn of_objects(world: &World<'_>) -> Vec<Finding> {
         match object.kind {
             "PeerAuthentication" => findings.extend(modes(object).iter().filter_map(peer_authentication)),
             "DestinationRule" => findings.extend(destination_rule(object)),
+            "Service" => findings.extend(service(object)),
             "EnvoyFilter" => object.spec().get("configPatches").walk(&mut |spot| {
                 let verification = spot.get("trust_chain_verification");
                 if accepts_untrusted(&verification) {
@@ -88,6 +92,26 @@ fn peer_authentication(mode: &Spot<'_>) -> Option<Finding> {
         }
         _ => None,
     }
+}
+
+/// At a port of no declared protocol Istio guesses, and what it does not take for HTTP goes through a TCP proxy.
+fn service(object: &Object<'_>) -> Vec<Finding> {
+    let ports = object.spec().get("ports").items();
+    let tcp = ports.iter().filter(|port| !matches!(port.get("protocol").text(), Some("SCTP" | "UDP")));
+    let others = tcp.filter(|port| !speaks_http(port));
+    others
+        .map(|port| {
+            let message =
+                "is not declared to speak HTTP: what Istio does not take for it passes by the filter, unjudged";
+            found(&PORT_NOT_HTTP, port, message, "write `appProtocol: http`")
+        })
+        .collect()
+}
+
+fn speaks_http(port: &Spot<'_>) -> bool {
+    let of_name = || port.get("name").text().and_then(|name| name.split('-').next());
+    let protocol = port.get("appProtocol").text().or_else(of_name);
+    protocol.is_some_and(|protocol| HTTP.contains(&protocol.to_ascii_lowercase().as_str()))
 }
 
 fn destination_rule(object: &Object<'_>) -> Vec<Finding> {
