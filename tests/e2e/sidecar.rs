@@ -13,7 +13,7 @@
 //!
 //! What differs from a real sidecar:
 //!
-//! - Listeners and clusters stand in the bootstrap: istiod sends them, too, and Envoy takes them from it (LDS, CDS).
+//! - Listeners and clusters stand in the bootstrap, where istiod sends them (LDS, CDS).
 //! - A connection reaches the listener directly: no `original_dst` filter, and no chain is matched by port.
 //! - Istio's own filters (`istio.metadata_exchange`, `istio.stats`) are not in Envoy's own builds.
 //! - The module is a file; how the agent fetches and verifies one is not tested.
