@@ -11,11 +11,14 @@
 //! | `Mtls`, `Port` | `PeerAuthentication` STRICT or PERMISSIVE; a Service that says `appProtocol: http`, or says nothing |
 //! | [`MESH_ALPN`] | the sidecar of a caller |
 //!
-//! What differs from a real sidecar:
+//! The listener is that of istiod 1.29.6 by its source, and what the configuration generator of a newer one makes of the
+//! same objects, but for what is named here. What differs from a real sidecar:
 //!
 //! - Listeners and clusters stand in the bootstrap, where istiod sends them (LDS, CDS).
 //! - A connection reaches the listener directly: no `original_dst` filter, and no chain is matched by port.
-//! - Istio's own filters (`istio.metadata_exchange`, `istio.stats`) are not in Envoy's own builds.
+//! - Istio's own filters (`istio.metadata_exchange`, `istio.stats`) are not in Envoy's own builds; there is no tracing.
+//! - Only the port of the server: connections to other ports go through passthrough chains, which have the filter for
+//!   HTTP, and a TCP proxy for the rest.
 //! - The module is a file; how the agent fetches and verifies one is not tested.
 //! - The access logs are those of the other tests here, which in a mesh come by the Telemetry API.
 

@@ -21,7 +21,7 @@ const MESH_HTTP: [&str; 3] = ["istio-http/1.0", "istio-http/1.1", "istio-h2"];
 const MESH_TCP: [&str; 2] = ["istio-peer-exchange", "istio"];
 
 /// What the HTTP inspector calls HTTP in the clear.
-const CLEAR_HTTP: [&str; 3] = ["http/1.0", "http/1.1", "h2c"];
+const CLEAR_HTTP: [&str; 2] = ["http/1.1", "h2c"];
 
 /// Above this, a whole number is written with an exponent.
 const PLAIN_BELOW: f64 = 1e21;
