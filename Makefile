@@ -13,7 +13,7 @@ BUDGET := 300000
 # Envoys from the floor to the newest; `make test` runs all of it on the newest, and the core of it on the others.
 ENVOYS := 1.40.0 1.39.3 1.36.4
 OLDER_ENVOYS := 1.39.3 1.36.4
-CORE := certificates:: golden:: holding:: lists:: metrics:: rate_limit:: configuration::an_envoy
+CORE := certificates:: golden:: holding:: lists:: metrics:: rate_limit:: sidecar:: spire:: configuration::an_envoy
 # How long `make fuzz` runs each target, how many cases `make oracle` judges, and how many policies `make world`.
 SECONDS := 60
 CASES := 1000000
@@ -167,6 +167,12 @@ conformance: wasm tools ## The official conformance suite, directly and through 
 demo: wasm ## Envoy with mTLS in front of a real MCP server: calls allowed and refused
 	@$(CARGO) run --locked --quiet --example mint_certs -- certs
 	@sh examples/demo/run.sh
+
+.PHONY: spire
+spire: wasm tools ## envoy/spire.yaml with SPIRE itself: its tests, and the demo with certificates of a real agent (builds SPIRE)
+	@sh tests/sdk/install.sh spire
+	@SPIRE=1 $(CARGO) test --locked --test e2e -- spire:: --nocapture
+	@sh examples/spire/run.sh
 
 .PHONY: clean
 clean: ## Remove everything that was built or downloaded

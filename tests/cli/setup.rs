@@ -348,6 +348,12 @@ fn listeners_that_let_in_whom_they_should_not_are_found() {
     let mutual = "---\napiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: { name: p, namespace: tools }\nspec: { mtls: { mode: STRICT } }\n---\napiVersion: networking";
     let rule = "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: d, namespace: tools }\nspec: { host: desk, trafficPolicy: { tls: { mode: SIMPLE } } }\n---\napiVersion: networking";
     let next = "---\napiVersion: networking";
+    let service = |port: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Service\nmetadata: {{ name: desk, namespace: tools }}\n\
+             spec: {{ selector: {{ app: desk }}, ports: [{{ {port}, port: 80 }}] }}\n{next}"
+        )
+    };
     assert_found(&[
         (Base::Envoy, "client_certificate_optional", "          require_client_certificate: true\n", ""),
         (Base::Envoy, "untrusted_certificates", chain, untrusted),
@@ -379,7 +385,11 @@ fn listeners_that_let_in_whom_they_should_not_are_found() {
         (Base::Buffered, "no_mutual_tls", next, &mutual.replace("STRICT", "DISABLE")),
         (Base::Buffered, "plaintext_allowed", next, &mutual.replace("STRICT", "PERMISSIVE")),
         (Base::Buffered, "mesh_tls_off", next, rule),
+        (Base::Buffered, "port_not_http", next, &service("name: mcp")),
+        (Base::Buffered, "port_not_http", next, &service("name: https-mcp")),
+        (Base::Buffered, "port_not_http", next, &service("name: http, appProtocol: tcp")),
         (Base::Buffered, "mesh_lifetime_unbounded", "            max_stream_duration: 600s\n", ""),
+        (Base::Buffered, "mesh_lifetime_unbounded", "{ max_stream_duration: 600s }", "{}"),
         (
             Base::EnvoyFilter,
             "untrusted_certificates",
@@ -397,6 +407,10 @@ fn listeners_that_let_in_whom_they_should_not_are_found() {
     assert_eq!(found("trusted.yaml", &trusted), (Some(0), BTreeSet::new()));
     let strict = edited(&Base::Buffered.text(), next, mutual);
     assert_eq!(found("strict.yaml", &strict).0, Some(0));
+    for port in ["name: http", "name: http-mcp", "name: mcp, appProtocol: http", "name: mcp, protocol: UDP"] {
+        let declared = edited(&Base::Buffered.text(), next, &service(port));
+        assert_eq!(found("declared.yaml", &declared).0, Some(0), "{port}");
+    }
     // Where the listener is believed, resumption is no matter, and a listener that takes anybody is a worse one.
     let believed = edited(BOOTSTRAP, listener, r#""identity": { "verification": "listener" }"#);
     let resuming = edited(&believed, "          disable_stateful_session_resumption: true\n", "");

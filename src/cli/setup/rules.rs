@@ -51,6 +51,7 @@ rules! {
     OUTBOUND_TRAFFIC: Warning, "outbound_traffic", "the filter also stands on outbound traffic, where it refuses everything";
     PLACEHOLDER: Error, "placeholder", "a placeholder was left in";
     PLAINTEXT_ALLOWED: Warning, "plaintext_allowed", "requests without mutual TLS reach the filter, and are refused one by one";
+    PORT_NOT_HTTP: Warning, "port_not_http", "in Istio, connections to this port may pass by every HTTP filter";
     POST_HANGS: Error, "post_hangs", "every POST hangs";
     PRECOMPILED_CODE: Warning, "precompiled_code", "machine code that comes along with the module runs unverified";
     ROUTE_TIMEOUT: Note, "route_timeout", "event streams and long calls are cut after 15 seconds";
