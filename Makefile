@@ -159,6 +159,11 @@ observability: wasm test-modules tools ## Only the alert rules and the dashboard
 	@$(CARGO) test --locked --test observability
 	@$(CARGO) test --locked --test e2e observability -- --nocapture
 
+.PHONY: istiod
+istiod: wasm tools ## Hold the tests' listener of a sidecar against what Istio's own code makes (builds a part of Istio: minutes)
+	@sh tests/sdk/install.sh istio-generate
+	@ISTIOD=1 $(CARGO) test --locked --test e2e -- sidecar::generated --nocapture
+
 .PHONY: conformance
 conformance: wasm tools ## The official conformance suite, directly and through the filter, check by check
 	@CONFORMANCE=all $(CARGO) test --locked --test e2e -- conformance:: --nocapture

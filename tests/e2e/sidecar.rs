@@ -11,8 +11,8 @@
 //! | `Mtls`, `Port` | `PeerAuthentication` STRICT or PERMISSIVE; a Service that says `appProtocol: http`, or says nothing |
 //! | [`MESH_ALPN`] | the sidecar of a caller |
 //!
-//! The listener is that of istiod 1.29.6 by its source, and what the configuration generator of a newer one makes of the
-//! same objects, but for what is named here. What differs from a real sidecar:
+//! The listener is that of istiod 1.29.6 by its source; `generated.rs` holds it against what the code of a newer one makes of
+//! the same objects (`make istiod`). What differs from a real sidecar:
 //!
 //! - Listeners and clusters stand in the bootstrap, where istiod sends them (LDS, CDS).
 //! - A connection reaches the listener directly: no `original_dst` filter, and no chain is matched by port.
@@ -26,6 +26,7 @@ use crate::support::client::{Client, is_closed};
 use crate::support::request::Request;
 use crate::support::tls;
 
+mod generated;
 mod golden;
 mod handshakes;
 mod holding;

@@ -20,6 +20,9 @@ const MESH_HTTP: [&str; 3] = ["istio-http/1.0", "istio-http/1.1", "istio-h2"];
 /// By which TCP over the mesh's mTLS is.
 const MESH_TCP: [&str; 2] = ["istio-peer-exchange", "istio"];
 
+/// What a chain for TCP offers.
+const TCP_ALPN: [&str; 3] = ["istio-peer-exchange", "h2", "http/1.1"];
+
 /// What the HTTP inspector calls HTTP in the clear.
 const CLEAR_HTTP: [&str; 2] = ["http/1.1", "h2c"];
 
@@ -177,6 +180,9 @@ fn listener(parts: &Value, http: &Value, mtls: Mtls, port: Port) -> Value {
         let mut chain = json!({ "filter_chain_match": matched, "filters": [filter] });
         if is_mtls {
             chain["transport_socket"] = parts["mtls"].clone();
+            if filter == &parts["tcp"] {
+                chain["transport_socket"]["typed_config"]["common_tls_context"]["alpn_protocols"] = json!(TCP_ALPN);
+            }
         }
         chain
     };
