@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
@@ -65,7 +64,7 @@ func (all *kinds) checkFile(path string) ([]string, error) {
 		seen[title] = true
 		slices.Sort(found)
 		for _, fault := range found {
-			faults = append(faults, title+": "+strings.ReplaceAll(fault, "\n", " "))
+			faults = append(faults, title+": "+line(fault))
 		}
 	}
 	return faults, nil

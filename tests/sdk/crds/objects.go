@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
@@ -46,10 +47,15 @@ func readObjects(text []byte) (objects []*unstructured.Unstructured, faults []st
 			found, err = decode(encoded)
 		}
 		if err != nil {
-			return objects, append(faults, fmt.Sprintf("document %d: %v", number, err))
+			return objects, append(faults, fmt.Sprintf("document %d: %s", number, line(err.Error())))
 		}
 		objects = append(objects, found...)
 	}
+}
+
+// line gives a text of several lines as one.
+func line(text string) string {
+	return strings.Join(strings.Fields(text), " ")
 }
 
 func decode(encoded []byte) ([]*unstructured.Unstructured, error) {
