@@ -24,6 +24,8 @@ mod folder;
 mod forms;
 #[path = "istio/istiod.rs"]
 mod istiod;
+#[path = "istio/variants.rs"]
+mod variants;
 
 use documents::{root, yaml};
 

@@ -1,7 +1,7 @@
 //! Tokens that a policy asks for: what verifies them, and where their claims arrive.
 
 use super::holding::{is_of_type, subfilter};
-use super::pods::reaches;
+use super::pods::{self, reaches};
 use super::rules::{
     CLAIMS_FORGEABLE, CLAIMS_NOT_FORWARDED, CLAIMS_OVERWRITTEN, CLAIMS_UNVERIFIED, ISSUER_UNKNOWN, JWT_AUTHN_BEHIND,
     JWT_AUTHN_MISSING, JWT_AUTHN_UNSEEN,
@@ -158,10 +158,13 @@ fn in_mesh(case: &Case<'_, '_>, object: &Object<'_>, bindings: &[&Binding]) -> V
     let own = requests.iter().filter(|request| reaches(case.world, request, object));
     let rules: Vec<Spot<'_>> = own.flat_map(|object| object.spec().get("jwtRules").items()).collect();
     let configuration = case.plugin.configuration();
-    if let Some(other) = requests.first().filter(|_| rules.is_empty()) {
+    // A file that shows the pods, or such objects for others, shows what is meant for these.
+    let other = requests.first().map(|request| request.spec());
+    let shown = other.or_else(|| (!pods::of(case.world, object).is_empty()).then(|| configuration.clone()));
+    if let Some(place) = shown.filter(|_| rules.is_empty()) {
         let message = "the policy asks for tokens, and no RequestAuthentication here has rules for its pods";
         let help = "write `jwtRules` into one that selects the pods of the server";
-        findings.push(found(&JWT_AUTHN_MISSING, &other.spec(), message, help));
+        findings.push(found(&JWT_AUTHN_MISSING, &place, message, help));
     } else if rules.is_empty() {
         let message = "the policy asks for tokens; no RequestAuthentication is here that verifies them";
         let help = "check both in one go, and see that it selects the same pods";
