@@ -3,6 +3,19 @@
 use crate::broken::Base::{self, Buffered, EnvoyFilter, Gateway, Limited, Reference, Tokens, TrafficExtension};
 use crate::broken::VERIFYING;
 
+/// Where an `EnvoyFilter` puts the filter, for the traffic of a context.
+macro_rules! placed {
+    ($context:literal) => {
+        concat!(
+            $context,
+            "      listener:\n        filterChain:\n          filter:\n",
+            "            name: envoy.filters.network.http_connection_manager\n",
+            "            subFilter: { name: envoy.filters.http.router }\n",
+            "    patch:\n      operation: INSERT_BEFORE\n      value:\n        name: tools"
+        )
+    };
+}
+
 /// Who refuses, and what is said.
 #[derive(Clone, Copy)]
 pub enum By {
@@ -27,7 +40,6 @@ const INSERTED: &str = "    patch:\n      operation: INSERT_BEFORE\n      value:
 const HASH: &str = "sha256: \"4f5e6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8091\"";
 const PINNED: &str = "url: oci://ghcr.io/acme/toolgate:1.0\n  sha256: \"4f5e6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8091\"";
 const URL: &str = "url: oci://ghcr.io/acme/toolgate:1.0";
-const PATCHED_HOLD: &str = "      context: SIDECAR_INBOUND\n      listener:\n        filterChain:\n          filter:\n            name: envoy.filters.network.http_connection_manager\n            subFilter: { name: envoy.filters.http.router }\n    patch:\n      operation: INSERT_BEFORE\n      value:\n        name: tools";
 
 pub const MUTUAL_TLS: &[Broken] = &[
     (Buffered, MUTUAL, "  mode: STRICT\n", Istio("spec.mode: unknown field")),
@@ -229,22 +241,17 @@ pub const PATCHES: &[Broken] = &[
         "per_connection_buffer_limit_bytes: 65536",
         Check("buffer_too_small"),
     ),
+    (EnvoyFilter, placed!("      context: SIDECAR_INBOUND\n"), placed!(""), Check("outbound_traffic")),
     (
         EnvoyFilter,
-        PATCHED_HOLD,
-        "      listener:\n        filterChain:\n          filter:\n            name: envoy.filters.network.http_connection_manager\n            subFilter: { name: envoy.filters.http.router }\n    patch:\n      operation: INSERT_BEFORE\n      value:\n        name: tools",
+        placed!("      context: SIDECAR_INBOUND\n"),
+        placed!("      context: SIDECAR_OUTBOUND\n"),
         Check("outbound_traffic"),
     ),
     (
         EnvoyFilter,
-        PATCHED_HOLD,
-        "      context: SIDECAR_OUTBOUND\n      listener:\n        filterChain:\n          filter:\n            name: envoy.filters.network.http_connection_manager\n            subFilter: { name: envoy.filters.http.router }\n    patch:\n      operation: INSERT_BEFORE\n      value:\n        name: tools",
-        Check("outbound_traffic"),
-    ),
-    (
-        EnvoyFilter,
-        PATCHED_HOLD,
-        "      context: ANY\n      listener:\n        filterChain:\n          filter:\n            name: envoy.filters.network.http_connection_manager\n            subFilter: { name: envoy.filters.http.router }\n    patch:\n      operation: INSERT_BEFORE\n      value:\n        name: tools",
+        placed!("      context: SIDECAR_INBOUND\n"),
+        placed!("      context: ANY\n"),
         Check("outbound_traffic"),
     ),
     (

@@ -1,4 +1,4 @@
-//! What Istio's own AuthorizationPolicy lets through to the filter.
+//! What Istio's own `AuthorizationPolicy` lets through to the filter.
 
 use super::pods::reaches;
 use super::rules::{EVERYBODY_ALLOWED, NOBODY_ALLOWED, PRINCIPAL_NEVER_MATCHES, PRINCIPAL_WIDE};

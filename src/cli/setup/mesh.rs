@@ -31,7 +31,7 @@ pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     findings
 }
 
-/// Whether a PeerAuthentication asks these pods for a mode. Gateways and waypoints are asked by other objects.
+/// Whether a `PeerAuthentication` asks these pods for a mode. Gateways and waypoints are asked by other objects.
 fn mutual_tls(case: &Case<'_, '_>, object: &Object<'_>) -> Option<Finding> {
     let all: Vec<_> = case.world.objects.iter().filter(|other| other.kind == "PeerAuthentication").collect();
     let first = all.first().filter(|_| object.targets().is_empty() && !object.is_of_gateway())?;

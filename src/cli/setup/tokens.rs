@@ -188,7 +188,7 @@ fn in_mesh(case: &Case<'_, '_>, object: &Object<'_>, bindings: &[&Binding]) -> V
         let help = "leave `source`, `header` and `metadata_key` out of the policy";
         findings.extend(fault.map(|(spot, message)| found(&CLAIMS_NOT_FORWARDED, spot, message, help)));
         // Istio rejects a rule without an issuer.
-        let issued: Vec<_> = rules.iter().map(|rule| rule.get("issuer").text()).filter(Option::is_some).collect();
+        let issued: Vec<_> = rules.iter().filter_map(|rule| rule.get("issuer").text()).map(Some).collect();
         if !rules.is_empty() {
             findings.extend(unknown_issuers(binding, &issued, &place));
         }
