@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::forms::{Module, versions, wrapped};
 use crate::istiod::{refused_as_applied, side};
-use crate::variants::{AS_GOOD, AUTHORIZATION, Broken, By, MUTUAL_TLS, PATCHES, PLUGINS};
+use crate::variants::{AROUND, AS_GOOD, AUTHORIZATION, Broken, By, MUTUAL_TLS, PATCHES, PLUGINS};
 use crate::{assert_good, check, crds, file, objects};
 
 const SURROUNDINGS: &str = include_str!("surroundings.yaml");
@@ -121,7 +121,7 @@ fn the_sound_objects_are_taken_by_all() {
 
 #[test]
 fn each_broken_variant_is_refused_with_its_reason() {
-    let all: Vec<&Broken> = [MUTUAL_TLS, AUTHORIZATION, PLUGINS, PATCHES].into_iter().flatten().collect();
+    let all: Vec<&Broken> = [MUTUAL_TLS, AUTHORIZATION, PLUGINS, PATCHES, AROUND].into_iter().flatten().collect();
     let paths: Vec<PathBuf> = all
         .iter()
         .enumerate()

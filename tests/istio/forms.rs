@@ -1,7 +1,8 @@
 //! What `wrap` writes.
 
+use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::istiod::{bootstrap, refused_as_applied, refused_by_envoy, side};
 use crate::{TOOLGATE, assert_good, file, objects, printed, refused_by_definitions};
@@ -28,14 +29,16 @@ pub enum Module {
 
 /// What `wrap` writes of a policy, for the proxies of a choice.
 pub fn wrapped(form: &str, policy: &str, module: Module, choice: &[&str]) -> String {
-    let policy = file(&format!("{form}-policy.yaml"), policy);
     let from: &[&str] = match module {
         Module::Image => &["--module", "oci://ghcr.io/acme/toolgate:1.0", "--sha256", HASH],
         Module::File => &["--module", "file:///etc/mcp-toolgate/mcp_toolgate.wasm"],
     };
     let mut command = Command::new(TOOLGATE);
-    command.args(["wrap", "--form", form, "--namespace", "tools"]).args(from).args(choice).arg(policy);
-    let output = command.output().expect("toolgate starts");
+    command.args(["wrap", "--form", form, "--namespace", "tools"]).args(from).args(choice).arg("-");
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+    child.stdin.take().expect("a pipe").write_all(policy.as_bytes()).expect("written");
+    let output = child.wait_with_output().expect("ends");
     assert!(output.status.success(), "{form}: {}", printed(&output));
     String::from_utf8(output.stdout).expect("UTF-8")
 }

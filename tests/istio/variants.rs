@@ -309,6 +309,30 @@ pub const PATCHES: &[Broken] = &[
     (Limited, "\"hold\": \"headers\"", "\"hold\": \"body\"", Check("heads_leave rate_limit_idle")),
 ];
 
+/// In the objects around; Kubernetes' own kinds are decoded strictly.
+pub const AROUND: &[Broken] = &[
+    (Buffered, "targetPort: 8000", "tragetPort: 8000", Istio("unknown field \"spec.ports[0].tragetPort\"")),
+    (Buffered, "containerPort: 8000", "containerPort: http", Istio("cannot unmarshal string")),
+    (
+        Buffered,
+        "name: support-bot, namespace: agents",
+        "name: support_bot, namespace: agents",
+        Istio("metadata.name: "),
+    ),
+    (
+        Buffered,
+        "name: support-bot, namespace: agents",
+        "name: desk, namespace: tools",
+        Istio("ServiceAccount tools/desk: stands more than once"),
+    ),
+    (
+        Buffered,
+        "security.istio.io/v1\nkind: PeerAuthentication",
+        "security.istio.io/v2\nkind: PeerAuthentication",
+        Istio("no definition of PeerAuthentication in \"security.istio.io/v2\""),
+    ),
+];
+
 /// Edits after which all is as sound as before.
 pub const AS_GOOD: &[(Base, &str, &str)] = &[
     (Buffered, MUTUAL, "  mtls: { mode: UNSET }\n  portLevelMtls:\n    8000: { mode: STRICT }\n"),
