@@ -353,7 +353,6 @@ pub const AS_GOOD: &[(Base, &str, &str)] = &[
     ),
     (Buffered, "  - mode: SERVER\n", "  - mode: SERVER\n    ports: [{ number: 8000 }]\n"),
     (Gateway, "  failStrategy: FAIL_RELOAD\n", "  failStrategy: FAIL_RELOAD\n  match: [{ mode: CLIENT }]\n"),
-    (Reference, "group: gateway.networking.k8s.io\n    kind: Gateway", "group: \"\"\n    kind: Service"),
     (Limited, "  priority: 10\n", ""),
     (
         Limited,
