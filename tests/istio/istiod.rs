@@ -158,7 +158,9 @@ fn local_modules(value: &mut Value) {
 pub fn refused_by_envoy(name: &str, bootstrap: &Value) -> Option<String> {
     static ENVOY: OnceLock<String> = OnceLock::new();
     let envoy = ENVOY.get_or_init(|| {
-        let output = Command::new("sh").arg(root().join("envoy/get-envoy.sh")).output().expect("`sh` starts");
+        let mut command = Command::new("sh");
+        let output = command.arg(root().join("envoy/get-envoy.sh")).args(std::env::var("ENVOY_VERSION").ok()).output();
+        let output = output.expect("`sh` starts");
         assert!(output.status.success(), "{}", printed(&output));
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     });

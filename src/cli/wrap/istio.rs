@@ -19,8 +19,8 @@ pub(super) fn objects(form: Form, policy: &Fitted, module: &Module, target: &Tar
 
 const LEAVES_NOTHING: &str = "Nothing of a call reaches the server before it is allowed.";
 const LEAVES_HEADS: &str = "The head of a refused call may reach the server, on a reused connection or while its body \
-                            is awaited; its\n# body never does. `--form envoy-filter` and `--form \
-                            wasm-plugin-buffered` let nothing out.";
+                            is awaited; its\n# body never does.";
+const LEAVE_NOTHING: &str = " `--form envoy-filter` and `--form wasm-plugin-buffered` let nothing out.";
 const BELONG_TOGETHER: &str =
     "Both objects belong together: without the second, heads of refused calls may reach the server.";
 
@@ -69,7 +69,8 @@ fn envoy_filter(policy: &Fitted, module: &Module, target: &Target) -> String {
 
 /// A `WasmPlugin` or a `TrafficExtension` alone; its settings stand behind `indent`.
 fn plugin(template: &str, indent: &str, policy: &Fitted, module: &Module, target: &Target) -> String {
-    heading(policy, target, LEAVES_HEADS) + &settings(template, indent, policy, module, target)
+    let others = if target.is_waypoint() { "" } else { LEAVE_NOTHING };
+    heading(policy, target, &format!("{LEAVES_HEADS}{others}")) + &settings(template, indent, policy, module, target)
 }
 
 /// A `WasmPlugin` with Envoy's buffer filter behind it.
