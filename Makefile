@@ -6,12 +6,14 @@ CARGO := cargo
 TARGET := wasm32-unknown-unknown
 MODULE := dist/mcp_toolgate.wasm
 BUILT := target/$(TARGET)/release/mcp_toolgate.wasm
+# Paths of packages that were built are not the builder's own: the same sources are the same module everywhere.
+REMAP := --config "target.$(TARGET).rustflags=['--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=cargo']"
 # Largest module, in bytes.
 BUDGET := 300000
 # Envoys from the floor to the newest; `make test` runs all of it on the newest, and the core of it on the others.
 ENVOYS := 1.40.0 1.39.3 1.36.4
 OLDER_ENVOYS := 1.39.3 1.36.4
-CORE := certificates:: golden:: holding:: lists:: metrics:: rate_limit:: configuration::an_envoy
+CORE := certificates:: golden:: holding:: lists:: metrics:: rate_limit:: sidecar:: spire:: configuration::an_envoy
 # How long `make fuzz` runs each target, how many cases `make oracle` judges, and how many policies `make world`.
 SECONDS := 60
 CASES := 1000000
@@ -31,9 +33,20 @@ toolchain:
 
 .PHONY: wasm
 wasm: toolchain ## Build the module: dist/mcp_toolgate.wasm
-	@$(CARGO) rustc --locked --quiet --release --lib --crate-type cdylib --target $(TARGET)
+	@$(CARGO) rustc --locked --quiet --release --lib --crate-type cdylib --target $(TARGET) $(REMAP)
 	@mkdir -p dist
 	@$(CARGO) run --locked --quiet --example finish_module -- $(BUILT) $(MODULE)
+
+.PHONY: image
+image: wasm ## Pack the module as an OCI image layout: dist/image
+	@$(CARGO) run --locked --quiet --example pack_image -- $(MODULE) dist/image
+
+.PHONY: image-check
+image-check: image ## Pack it a second time, byte by byte the same; push it to a registry here, and pull it by digest with crane and with Istio's code
+	@sh tests/sdk/install.sh crane istio-pull
+	@$(CARGO) run --locked --quiet --example pack_image -- $(MODULE) target/image-again >/dev/null
+	@diff -r dist/image target/image-again
+	@IMAGE_LAYOUT=dist/image ISTIO=1 $(CARGO) test --locked --test image
 
 .PHONY: cli
 cli: toolchain ## Build the command line: dist/toolgate
@@ -128,6 +141,11 @@ bench: wasm ## What a decision costs in Envoy, beside Envoy's own filters
 	@$(CARGO) run --locked --quiet --example mint_certs -- certs
 	@python3 benches/compare.py "$$(sh envoy/get-envoy.sh)"
 
+.PHONY: side-by-side
+side-by-side: wasm ## What gets past Envoy's own mcp filter and RBAC, and past this filter, in one Envoy
+	@$(CARGO) run --locked --quiet --example mint_certs -- certs
+	@python3 benches/side_by_side.py "$$(sh envoy/get-envoy.sh)"
+
 .PHONY: instructions
 instructions: toolchain ## What a decision and a list cost in instructions, held to their bounds (needs valgrind)
 	@$(CARGO) bench --locked --quiet --bench instructions
@@ -149,6 +167,12 @@ conformance: wasm tools ## The official conformance suite, directly and through 
 demo: wasm ## Envoy with mTLS in front of a real MCP server: calls allowed and refused
 	@$(CARGO) run --locked --quiet --example mint_certs -- certs
 	@sh examples/demo/run.sh
+
+.PHONY: spire
+spire: wasm tools ## envoy/spire.yaml with SPIRE itself: its tests, and the demo with certificates of a real agent (builds SPIRE)
+	@sh tests/sdk/install.sh spire
+	@SPIRE=1 $(CARGO) test --locked --test e2e -- spire:: --nocapture
+	@sh examples/spire/run.sh
 
 .PHONY: clean
 clean: ## Remove everything that was built or downloaded

@@ -141,11 +141,11 @@ def cpu(pid: int) -> float:
     return sum(int(open(task).read().split()[0]) for task in tasks) / 1e9
 
 
-def start(envoy: str, folder: str, upstream: int):
+def start(envoy: str, folder: str, upstream: int, contenders: dict):
     cluster = {"name": "server", "type": "STATIC", "per_connection_buffer_limit_bytes": 1 << 21, "load_assignment": {"cluster_name": "server", "endpoints": [{"lb_endpoints": [
         {"endpoint": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": upstream}}}}]}]}}
     bootstrap = {"admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}},
-                 "static_resources": {"listeners": [listener(name, filters) for name, filters in contenders().items()], "clusters": [cluster]}}
+                 "static_resources": {"listeners": [listener(name, filters) for name, filters in contenders.items()], "clusters": [cluster]}}
     json.dump(bootstrap, open(f"{folder}/envoy.json", "w"))
     process = subprocess.Popen([envoy, "-c", f"{folder}/envoy.json", "--concurrency", "1", "--disable-hot-restart", "--log-level", "error",
                                 "--admin-address-path", f"{folder}/admin"], stderr=open(f"{folder}/log", "w"))
@@ -176,9 +176,10 @@ def main() -> None:
     listening = socket.create_server(("127.0.0.1", 0), backlog=64)
     threading.Thread(target=serve, args=(listening,), daemon=True).start()
     with tempfile.TemporaryDirectory() as folder:
-        process, ports = start(envoy, folder, listening.getsockname()[1])
+        found = contenders()
+        process, ports = start(envoy, folder, listening.getsockname()[1], found)
         try:
-            report(process.pid, {name: Client(ports[name]) for name in contenders()}, count, rounds)
+            report(process.pid, {name: Client(ports[name]) for name in found}, count, rounds)
         finally:
             process.kill()
             process.wait()
@@ -207,4 +208,5 @@ def report(pid: int, clients: dict, count: int, rounds: int) -> None:
         print(f"{title:24}" + "".join(f"{medians[name]:24.1f}" for name in names) + f"{ratio:20.2f}", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

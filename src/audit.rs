@@ -12,6 +12,9 @@ use crate::text::{cut, printable};
 /// Name and version of the record's schema; every record starts with it.
 pub const SCHEMA: &str = "mcp_toolgate.audit/1";
 
+/// How long a record usually is, in bytes.
+const USUAL_BYTES: usize = 1024;
+
 /// Longest field of a record in bytes, before escaping; longer ones are cut and end in `…`.
 pub const MAX_FIELD_BYTES: usize = 256;
 
@@ -79,7 +82,7 @@ impl AuditRecord {
     pub fn to_json(&self, stamp: &Stamp<'_>) -> String {
         let time = stamp.time.and_then(|time| SystemTime::UNIX_EPOCH.checked_add(time));
         let time = time.map(|time| humantime::format_rfc3339_micros(time).to_string());
-        let object = Object::new().text("schema", SCHEMA).maybe("time", time.as_deref());
+        let object = Object::with_capacity(USUAL_BYTES).text("schema", SCHEMA).maybe("time", time.as_deref());
         let object = field(object, "server", self.server.as_deref());
         let object = field(object, "workload", stamp.workload);
         let object = field(object, "namespace", stamp.namespace)
@@ -129,11 +132,11 @@ impl AuditRecord {
     }
 }
 
-fn field(object: Object, key: &str, value: Option<&str>) -> Object {
+fn field(object: Object, key: &'static str, value: Option<&str>) -> Object {
     object.maybe(key, value.map(|value| cut(value, MAX_FIELD_BYTES)).as_deref())
 }
 
-fn long_field(object: Object, key: &str, value: Option<&str>) -> Object {
+fn long_field(object: Object, key: &'static str, value: Option<&str>) -> Object {
     object.maybe(key, value.map(|value| cut(value, MAX_LONG_FIELD_BYTES)).as_deref())
 }
 

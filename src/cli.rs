@@ -17,6 +17,7 @@ mod decide;
 mod diff;
 mod explain;
 mod finding;
+mod import;
 mod junit;
 mod learn;
 mod lint;
@@ -59,6 +60,8 @@ enum Command {
     Diff(diff::Arguments),
     /// Explain one decision: every grant, why it did or did not apply, and what to change
     Explain(explain::Arguments),
+    /// Write policies that grant no more than `XAccessPolicy` objects of Kubernetes, and list what they cannot say
+    Import(import::Arguments),
     /// Write the least policy that covers what audit records show, and compare it with the one in use
     Learn(learn::Arguments),
     /// Print a manual page
@@ -86,6 +89,7 @@ impl Command {
             Self::Decide(arguments) => decide::run(arguments, out),
             Self::Diff(arguments) => diff::run(arguments, out),
             Self::Explain(arguments) => explain::run(arguments, out),
+            Self::Import(arguments) => import::run(arguments, out),
             Self::Learn(arguments) => learn::run(arguments, out),
             Self::Man(arguments) => man::run(arguments, out),
             Self::Matrix(arguments) => matrix::run(arguments, out),

@@ -237,9 +237,21 @@ pub struct AuditLog {
     pub deny: bool,
 }
 
-/// Where a caller's identity comes from.
+/// Where a caller's identity comes from. There is one source, and no other to fall back to.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum IdentitySource {
+    /// The client certificate of the downstream TLS connection.
+    #[default]
+    Connection,
+    /// What Istio's own ambient waypoint knows of the peer of its tunnel.
+    IstioWaypoint,
+}
+
+/// How a caller is identified.
 #[derive(Clone, Debug, Default)]
 pub struct IdentityConfig {
+    /// `source`.
+    pub source: IdentitySource,
     /// Whether the listener alone vouches that no unverified certificate gets in (`verification: listener`).
     pub listener_verifies: bool,
     /// `trust_domains`: any other is no identity; none means any.

@@ -1,6 +1,6 @@
 //! The policy: all entries of the configuration, compiled once, immutable, and looked up rather than scanned.
 
-use crate::config::{AuditLog, Config, DeniedStatus, Enforcement, Faults, Hold, Limits};
+use crate::config::{AuditLog, Config, DeniedStatus, Enforcement, Faults, Hold, IdentitySource, Limits};
 use crate::head::{RequestHead, Verb};
 use crate::identity::SpiffeId;
 
@@ -90,6 +90,12 @@ impl Policy {
     #[must_use]
     pub fn exempts(&self, target: &str) -> bool {
         self.config.exempt_paths.iter().any(|path| path == target)
+    }
+
+    /// Where a caller's identity comes from.
+    #[must_use]
+    pub fn identity_source(&self) -> IdentitySource {
+        self.config.identity.source
     }
 
     /// Whether the listener alone vouches for certificates.

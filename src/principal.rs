@@ -23,11 +23,17 @@ impl Principal {
     /// Who holds this SPIFFE ID text, as the peer's one URI SAN.
     #[must_use]
     pub fn from_uri_san(uri: &str) -> Self {
-        match SpiffeId::parse(uri) {
+        Self::from_text("URI SAN", uri)
+    }
+
+    /// Who holds this text, if all of it is one SPIFFE ID; `what` names it in the reason for none.
+    #[must_use]
+    pub fn from_text(what: &str, text: &str) -> Self {
+        match SpiffeId::parse(text) {
             Ok(id) => Self::Spiffe(Rc::new(id)),
             Err(error) => {
-                let uri = cut(uri, MAX_DETAIL_BYTES);
-                Self::nobody(Reason::SpiffeIdMalformed, format!("URI SAN `{uri}`: {error}"))
+                let text = cut(text, MAX_DETAIL_BYTES);
+                Self::nobody(Reason::SpiffeIdMalformed, format!("{what} `{text}`: {error}"))
             }
         }
     }

@@ -93,6 +93,51 @@ fn a_host_call_that_fails_refuses() {
     }
 }
 
+/// What becomes of a granted call behind a waypoint that says this of its peer.
+fn behind_waypoint(ca: &Ca, peer: Option<&[u8]>) -> (Flow, Option<(u16, String)>) {
+    let host = host(ca, "granted");
+    host.with(|state| {
+        let policy = json!({ "identity": { "source": "istio_waypoint" }, "callers": { CALLER: ["granted"] } });
+        state.configuration = policy.to_string().into_bytes();
+        if let Some(peer) = peer {
+            state.attributes.insert("filter_state.io.istio.peer_principal".to_owned(), peer.to_vec());
+        }
+    });
+    let flow = run(&mut plugin(&host).stream(host.clone()), &host);
+    let is_refused = host.with(|state| !state.replies.is_empty());
+    (flow, is_refused.then(|| refusal(&host)))
+}
+
+#[test]
+fn a_waypoints_peer_is_one_spiffe_id_or_nobody() {
+    let ca = Ca::new("test").expect("an authority");
+    assert_eq!(behind_waypoint(&ca, Some(CALLER.as_bytes())), (Flow::Continue, None));
+    let long = format!("spiffe://cluster.local/{}", "a".repeat(2048));
+    for text in [
+        "",
+        "-",
+        "cluster.local/ns/agents/sa/a",
+        "spiffe://cluster.local",
+        &format!("{CALLER},{CALLER}"),
+        &format!("{CALLER},spiffe://cluster.local/ns/agents/sa/b"),
+        &format!("{CALLER};{CALLER}"),
+        &format!(" {CALLER}"),
+        &format!("{CALLER}\n"),
+        &format!("{CALLER}\0"),
+        &format!("{CALLER}/"),
+        &format!("\"{CALLER}\""),
+        &CALLER.replace("cluster", "Cluster"),
+        &long,
+    ] {
+        let expected = (Flow::Pause, Some((403, "spiffe_id_malformed".to_owned())));
+        assert_eq!(behind_waypoint(&ca, Some(text.as_bytes())), expected, "{text:?}");
+    }
+    let not_text = behind_waypoint(&ca, Some(b"spiffe://cluster.local/\xff"));
+    assert_eq!(not_text, (Flow::Pause, Some((403, "spiffe_id_malformed".to_owned()))));
+    let absent = behind_waypoint(&ca, None);
+    assert_eq!(absent, (Flow::Pause, Some((403, "spiffe_id_missing".to_owned()))), "whatever the connection's");
+}
+
 #[test]
 fn a_short_read_of_the_body_refuses() {
     let ca = Ca::new("test").expect("an authority");

@@ -22,6 +22,8 @@ mod check;
 mod diff;
 #[path = "cli/explain.rs"]
 mod explain;
+#[path = "cli/import.rs"]
+mod import;
 #[path = "cli/learn.rs"]
 mod learn;
 #[path = "cli/matrix.rs"]

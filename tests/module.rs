@@ -91,3 +91,16 @@ fn its_memory_is_capped_and_its_code_is_not_precompiled() {
     assert_eq!(maxima, [Some(MAX_MEMORY_PAGES)]);
     assert!(module.customs.iter().all(|(_, section)| !section.name().contains("precompiled")));
 }
+
+/// What was built in one place can be built again in another, and does not tell of the first.
+#[test]
+fn it_does_not_say_where_it_was_built() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("dist/mcp_toolgate.wasm");
+    let module = std::fs::read(path).expect("`make wasm` builds the module");
+    let home = std::env::var("HOME").unwrap_or_default();
+    let cargo = std::env::var("CARGO_HOME").unwrap_or_else(|_| format!("{home}/.cargo"));
+    for folder in [env!("CARGO_MANIFEST_DIR"), &cargo] {
+        let is_there = module.windows(folder.len()).any(|bytes| bytes == folder.as_bytes());
+        assert!(!is_there, "{folder} stands in the module: `make wasm` leaves it out");
+    }
+}

@@ -1,6 +1,7 @@
 """A real MCP server behind a real Envoy with mcp-toolgate, and real MCP clients that call its tools over mTLS.
 
-usage: demo.py ENVOY        from the repository's root, with the module and the certificates made (`make demo`)
+usage: demo.py ENVOY [BOOTSTRAP CERTIFICATES]
+from the repository's root, with the module and the certificates made (`make demo`)
 """
 
 import json
@@ -28,6 +29,7 @@ ENVOY, SERVER, ADMIN = 10443, 8000, 9901
 LOGS = Path("target/demo")
 ENVOY_LOG, SERVER_LOG, TOOLS_RUN = LOGS / "envoy.log", LOGS / "server.log", LOGS / "tools-run.log"
 SECONDS = 20  # that anything here may take
+BOOTSTRAP, CERTIFICATES = sys.argv[2:] if len(sys.argv) == 4 else ("envoy/envoy.yaml", "certs")
 
 SEARCH = ("search_tickets", {"query": "late"})
 READ = ("read_ticket", {"ticket": "T-1"})
@@ -177,9 +179,9 @@ class Callers:
 
 
 def tls(caller: str | None) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile="certs/ca.pem")
+    context = ssl.create_default_context(cafile=f"{CERTIFICATES}/ca.pem")
     if caller:
-        context.load_cert_chain(f"certs/{caller}.pem", f"certs/{caller}-key.pem")
+        context.load_cert_chain(f"{CERTIFICATES}/{caller}.pem", f"{CERTIFICATES}/{caller}-key.pem")
     return context
 
 
@@ -318,13 +320,13 @@ class Paper:
 
 
 def main() -> None:
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in (2, 4):
         sys.exit(__doc__)
     LOGS.mkdir(parents=True, exist_ok=True)
     TOOLS_RUN.write_text("")
     check_ports()
     server = [sys.executable, "tests/sdk/server.py", "--port", str(SERVER), "--log", TOOLS_RUN]
-    envoy = [sys.argv[1], "-c", "envoy/envoy.yaml", "--disable-hot-restart"]
+    envoy = [sys.argv[1], "-c", BOOTSTRAP, "--disable-hot-restart"]
     envoy += ["--log-level", "warning", "--component-log-level", "wasm:info"]
     callers = Callers()
 
@@ -341,8 +343,8 @@ def main() -> None:
 
     paper, records = Paper(), audit_records()
     paper.title("What each caller tried, over mTLS and through Envoy, at a real MCP server")
-    print("Granted in envoy/envoy.yaml:  support-bot: search_tickets, read_*")
-    print("                              billing-bot: search_tickets, create_refund\n")
+    print("Granted:  support-bot: search_tickets, read_*")
+    print("          billing-bot: search_tickets, create_refund\n")
     paper.table(callers.outcomes)
     denials = [record for record in records if record["verdict"] == "deny"]
     paper.title("The audit records of it, from Envoy's log")

@@ -72,7 +72,7 @@ const MAPPINGS: [Mapping; 12] = [
     Mapping { name: "condition", keys: OPERATORS, rows: condition::OPERATORS, rules: some },
     Mapping { name: "entry", keys: CALLER_KEYS, rows: entry::KEYS, rules: none },
     Mapping { name: "exact_number", keys: NUMBER_KEYS, rows: condition::NUMBER, rules: some },
-    Mapping { name: "identity", keys: IDENTITY_KEYS, rows: top::IDENTITY, rules: none },
+    Mapping { name: "identity", keys: IDENTITY_KEYS, rows: top::IDENTITY, rules: top::identity_rules },
     Mapping { name: "limits", keys: LIMIT_KEYS, rows: top::LIMITS, rules: none },
     Mapping { name: "scope", keys: SCOPE_KEYS, rows: top::SCOPE, rules: none },
     Mapping { name: "token", keys: TOKEN_KEYS, rows: entry::TOKEN, rules: entry::token_rules },

@@ -16,6 +16,7 @@ pub(crate) mod rules;
 mod tls;
 mod tokens;
 mod traffic;
+mod waypoint;
 
 pub(super) use module::is_placeholder;
 use rules::{CONFIGURATION_UNSEEN, KEY_REPEATED};
@@ -65,6 +66,7 @@ pub(super) fn findings(source: &Source) -> Vec<Finding> {
             tls::findings,
             tokens::findings,
             traffic::findings,
+            waypoint::findings,
         ] {
             found.extend(lint(&case));
         }

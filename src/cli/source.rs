@@ -170,15 +170,21 @@ fn fault(at: usize, message: String, help: &str) -> Fault {
 
 /// The one document of a text that is no policy, and what readers of YAML disagree on in it.
 pub(super) fn read_document(text: &str) -> Result<(Node, Vec<Fault>), Faults> {
-    let mut stream = parse(text)?;
-    stream.documents.retain(|document| !matches!(document.value, Value::Null));
-    if let Some(second) = stream.documents.get(1) {
+    let (mut documents, doubts) = read_documents(text)?;
+    if let Some(second) = documents.get(1) {
         let help = "put each into a file of its own";
         return Err(Faults(vec![fault(second.at, "is a second document, and one is wanted".to_owned(), help)]));
     }
-    let node = stream.documents.pop().unwrap_or(Node { at: 0, value: Value::Null });
-    let doubts = doubts_within(&node, &stream.doubts);
+    let node = documents.pop().unwrap_or(Node { at: 0, value: Value::Null });
     Ok((node, doubts))
+}
+
+/// All documents of a text, empty ones left out, and what readers of YAML disagree on in them.
+pub(super) fn read_documents(text: &str) -> Result<(Vec<Node>, Vec<Fault>), Faults> {
+    let mut stream = parse(text)?;
+    stream.documents.retain(|document| !matches!(document.value, Value::Null));
+    let doubts = stream.documents.iter().flat_map(|document| doubts_within(document, &stream.doubts)).collect();
+    Ok((stream.documents, doubts))
 }
 
 /// JSON by the filter's own reader where the text starts like it, YAML otherwise.

@@ -5,7 +5,7 @@ use super::node::{Node, Value};
 use super::table::{Collector, Place, Table};
 use super::{
     AuditLog, CEILING_MAX_BODY_BYTES, CEILING_MAX_EVENT_BYTES, Config, DeniedStatus, Enforcement, Hold, IdentityConfig,
-    Limits, SCHEMA_VERSION, Scope,
+    IdentitySource, Limits, SCHEMA_VERSION, Scope,
 };
 use crate::decimal::Decimal;
 use crate::head::Verb;
@@ -184,13 +184,14 @@ fn read_scope(place: &Place<'_>) -> Option<Scope> {
 
 fn read_identity(place: &Place<'_>) -> Option<IdentityConfig> {
     let table = place.table(IDENTITY_KEYS)?;
-    if let Some(place) = table.get("source")
-        && place.word(&[("connection", true), ("istio_waypoint", false)]) == Some(false)
-    {
-        place.fault("`istio_waypoint` is not supported by this version", None);
-    }
+    let sources = [("connection", IdentitySource::Connection), ("istio_waypoint", IdentitySource::IstioWaypoint)];
+    let source = table.get("source").and_then(|place| place.word(&sources)).unwrap_or_default();
     let listener = table.get("verification").and_then(|place| place.word(&[("connection", false), ("listener", true)]));
+    if let (IdentitySource::IstioWaypoint, Some(place)) = (source, table.get("verification")) {
+        place.fault("is of client certificates, and with `source: istio_waypoint` there are none", Some("remove it"));
+    }
     Some(IdentityConfig {
+        source,
         listener_verifies: listener.unwrap_or_default(),
         trust_domains: table.get("trust_domains").and_then(|place| some_texts(place, check_domain)),
     })

@@ -217,10 +217,19 @@ fn each_fault_says_what_is_wrong_and_the_way_out() {
 }
 
 #[test]
-fn what_this_version_does_not_act_on_is_refused_by_name() {
+fn a_waypoint_has_no_certificates_to_verify() {
+    let config = Config::from_json(br#"{"identity": {"source": "istio_waypoint"}}"#).expect("a good configuration");
+    assert_eq!(config.identity.source, IdentitySource::IstioWaypoint);
+    for word in ["listener", "connection"] {
+        assert_eq!(
+            faults(&format!(r#"{{"identity": {{"source": "istio_waypoint", "verification": "{word}"}}}}"#)),
+            ["identity.verification: is of client certificates, and with `source: istio_waypoint` there are none \
+              (remove it)"]
+        );
+    }
     assert_eq!(
-        faults(r#"{"identity": {"source": "istio_waypoint"}}"#),
-        ["identity.source: `istio_waypoint` is not supported by this version"]
+        faults(r#"{"identity": {"source": "xfcc"}}"#),
+        ["identity.source: must be `connection` or `istio_waypoint`, is `xfcc`"]
     );
 }
 

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 
 use super::{Host, HostError};
+use crate::config::IdentitySource;
 use crate::policy::Policy;
 use crate::principal::Principal;
 use crate::reason::{Reason, Refusal};
@@ -13,6 +14,10 @@ const CERTIFICATE_VALID: &[&str] = &["connection", "peer_certificate_valid"];
 const CERTIFICATE: &[&str] = &["connection", "peer_certificate"];
 const DIGEST: &[&str] = &["connection", "sha256_peer_certificate_digest"];
 const FIRST_URI_SAN: &[&str] = &["connection", "uri_san_peer_certificate"];
+
+/// Where Istio's waypoint puts all URI SANs of the peer of its tunnel, joined by commas
+/// (istio/istio, `pilot/pkg/xds/filters/filters.go`).
+const PEER_PRINCIPAL: &[&str] = &["filter_state", "io.istio.peer_principal"];
 
 /// Certificates that a worker remembers, at most twice this many.
 const GENERATION: usize = 512;
@@ -33,10 +38,11 @@ pub struct Peers {
 impl Peers {
     /// The principal of the current request.
     pub fn principal(&self, host: &impl Host, policy: &Policy) -> Principal {
-        match self.verified(host, policy).and_then(|()| self.identified(host)) {
-            Ok(principal) => principal,
-            Err(refusal) => Principal::Unidentified(refusal),
-        }
+        let principal = match policy.identity_source() {
+            IdentitySource::Connection => self.verified(host, policy).and_then(|()| self.identified(host)),
+            IdentitySource::IstioWaypoint => tunnel_peer(host),
+        };
+        principal.unwrap_or_else(Principal::Unidentified)
     }
 
     /// Whether the peer presented a certificate, and the proxy validated it.
@@ -124,6 +130,16 @@ impl Peers {
     }
 }
 
+/// Whom Istio's waypoint says that it has at the other end of its tunnel. What is not one SPIFFE ID is nobody: several
+/// SANs, none (`-`), an empty text.
+fn tunnel_peer(host: &impl Host) -> Result<Principal, Refusal> {
+    Ok(match host.property(PEER_PRINCIPAL)?.map(String::from_utf8) {
+        Some(Ok(text)) => Principal::from_text("peer principal", &text),
+        Some(Err(_)) => Principal::nobody(Reason::SpiffeIdMalformed, "peer principal is not text"),
+        None => Principal::nobody(Reason::SpiffeIdMissing, NO_PEER_PRINCIPAL),
+    })
+}
+
 /// Where a certificate stands in a generation, or has to.
 fn place(generation: &Generation, digest: &str) -> Result<usize, usize> {
     generation.binary_search_by(|(other, _)| (**other).cmp(digest))
@@ -148,6 +164,8 @@ impl From<HostError> for Refusal {
         Self::new(Reason::HostFault, error.to_string())
     }
 }
+
+const NO_PEER_PRINCIPAL: &str = "no peer principal in the filter state: only Istio's ambient waypoints put it there";
 
 const NOT_VALIDATED: &str = "the certificate was presented but not validated; Envoy reports this for resumed TLS \
                              sessions: switch session resumption off, or set `identity.verification: listener`";

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::shared::{Place, Shared};
 use super::stream::Stream;
 use super::{Host, Level};
-use crate::config::{Config, Enforcement, Faults};
+use crate::config::{Config, Enforcement, Faults, IdentitySource};
 use crate::policy::Policy;
 
 /// What all streams of one plugin share.
@@ -76,7 +76,8 @@ fn announce(host: &impl Host, policy: &Policy) {
 
 /// Says when the proxy cannot tell whether a client certificate was validated.
 fn warn_of_older_proxy(host: &impl Host, policy: &Policy) {
-    if version(host) < VALIDATION_SINCE && !policy.listener_verifies() {
+    let reads_certificates = policy.identity_source() == IdentitySource::Connection;
+    if reads_certificates && !policy.listener_verifies() && version(host) < VALIDATION_SINCE {
         host.log(Level::Warn, PRESENTED_ONLY);
     }
 }

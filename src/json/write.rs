@@ -10,39 +10,54 @@ pub(crate) struct Object {
 
 impl Object {
     pub(crate) fn new() -> Self {
-        Self { text: String::from("{") }
+        Self::with_capacity(64)
     }
 
-    /// Adds a string member.
-    pub(crate) fn text(self, key: &str, value: &str) -> Self {
-        self.with(key, |out| string(out, value))
+    /// One that can take so many bytes before it has to move.
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
+        let mut text = String::with_capacity(bytes);
+        text.push('{');
+        Self { text }
     }
 
-    /// Adds a string member, or `null`.
-    pub(crate) fn maybe(self, key: &str, value: Option<&str>) -> Self {
-        match value {
-            Some(value) => self.text(key, value),
-            None => self.raw(key, "null"),
-        }
+    /// Adds a string member under a key that needs no escape.
+    pub(crate) fn text(mut self, key: &'static str, value: &str) -> Self {
+        self.key(key);
+        string(&mut self.text, value);
+        self
     }
 
-    /// Adds a member whose value is JSON already.
-    pub(crate) fn raw(self, key: &str, json: &str) -> Self {
-        self.with(key, |out| out.push_str(json))
+    /// The same, or `null`.
+    pub(crate) fn maybe(mut self, key: &'static str, value: Option<&str>) -> Self {
+        let Some(value) = value else {
+            self.key(key);
+            self.text.push_str("null");
+            return self;
+        };
+        self.text(key, value)
     }
 
-    /// Adds a list of strings.
-    pub(crate) fn list<'a>(self, key: &str, values: impl IntoIterator<Item = &'a str>) -> Self {
-        self.with(key, |out| {
-            out.push('[');
-            for (index, value) in values.into_iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                string(out, value);
+    /// Adds a member whose value is JSON already, under any key.
+    pub(crate) fn raw(mut self, key: &str, json: &str) -> Self {
+        self.next();
+        string(&mut self.text, key);
+        self.text.push(':');
+        self.text.push_str(json);
+        self
+    }
+
+    /// Adds a list of strings under a key that needs no escape.
+    pub(crate) fn list<'a>(mut self, key: &'static str, values: impl IntoIterator<Item = &'a str>) -> Self {
+        self.key(key);
+        self.text.push('[');
+        for (index, value) in values.into_iter().enumerate() {
+            if index > 0 {
+                self.text.push(',');
             }
-            out.push(']');
-        })
+            string(&mut self.text, value);
+        }
+        self.text.push(']');
+        self
     }
 
     /// The finished object.
@@ -51,15 +66,24 @@ impl Object {
         self.text
     }
 
-    fn with(mut self, key: &str, value: impl FnOnce(&mut String)) -> Self {
+    fn next(&mut self) {
         if self.text.len() > 1 {
             self.text.push(',');
         }
-        string(&mut self.text, key);
-        self.text.push(':');
-        value(&mut self.text);
-        self
     }
+
+    fn key(&mut self, key: &'static str) {
+        debug_assert!(is_plain(key), "{key}");
+        self.next();
+        self.text.push('"');
+        self.text.push_str(key);
+        self.text.push_str("\":");
+    }
+}
+
+/// Whether a text stands in JSON as it is.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\')
 }
 
 /// `text` as a JSON string.
@@ -73,7 +97,7 @@ pub(crate) fn quoted(text: &str) -> String {
 pub(crate) fn string(out: &mut String, text: &str) {
     out.push('"');
     // Nearly every text is plain, and is copied as it is.
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') {
+    if is_plain(text) {
         out.push_str(text);
         out.push('"');
         return;

@@ -4,7 +4,8 @@ use super::terms::notes_to_json;
 use crate::caller_pattern::CallerPattern;
 use crate::condition::canonical;
 use crate::config::{
-    CEILING_MAX_EVENT_BYTES, CallerConfig, Config, DeniedStatus, Hold, Notes, Rules, Tasks, ToolGrant, ToolItem,
+    CEILING_MAX_EVENT_BYTES, CallerConfig, Config, DeniedStatus, Hold, IdentitySource, Notes, Rules, Tasks, ToolGrant,
+    ToolItem,
 };
 use crate::digest::sha256;
 use crate::glob::Glob;
@@ -41,6 +42,10 @@ fn text(config: &Config) -> String {
     // Settings that came later stand here only where they are not as they were before there was a choice, so that the
     // hash of a policy outlives the version of the filter.
     let object = if config.filter_lists { object } else { object.raw("filter_lists", "false") };
+    let object = match config.identity.source {
+        IdentitySource::Connection => object,
+        IdentitySource::IstioWaypoint => object.text("identity_source", "istio_waypoint"),
+    };
     match config.limits.max_event_bytes {
         CEILING_MAX_EVENT_BYTES => object.finish(),
         bytes => object.raw("max_event_bytes", &bytes.to_string()).finish(),
@@ -69,7 +74,7 @@ fn members(members: Vec<(&str, String)>) -> String {
 }
 
 /// A list of objects that have no order, as a member.
-fn unordered(object: Object, key: &str, items: &[String]) -> Object {
+fn unordered(object: Object, key: &'static str, items: &[String]) -> Object {
     let items = sorted_unique(items.iter().map(String::as_str));
     object.raw(key, &format!("[{}]", items.join(",")))
 }
@@ -136,13 +141,13 @@ fn identity(config: &Config) -> String {
     optional(object, "trust_domains", config.identity.trust_domains.as_deref()).finish()
 }
 
-fn optional(object: Object, key: &str, list: Option<&[String]>) -> Object {
+fn optional(object: Object, key: &'static str, list: Option<&[String]>) -> Object {
     match list {
         Some(list) => sorted(object, key, list),
         None => object.raw(key, "null"),
     }
 }
 
-fn sorted(object: Object, key: &str, list: &[String]) -> Object {
+fn sorted(object: Object, key: &'static str, list: &[String]) -> Object {
     object.list(key, sorted_unique(list.iter().map(String::as_str)))
 }

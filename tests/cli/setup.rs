@@ -48,6 +48,8 @@ enum Base {
     Buffered,
     /// The latter with a policy that asks for tokens, and an object that verifies them.
     MeshTokens,
+    /// A plugin for a waypoint, and the waypoint.
+    Waypoint,
 }
 
 impl Base {
@@ -66,6 +68,14 @@ impl Base {
                              namespace: tools }\nspec:\n  jwtRules:\n  - issuer: https://issuer.test\n";
                 let token = "    token: { issuers: [\"https://issuer.test\"] }\n";
                 wrapped("wasm-plugin-buffered", token) + rules
+            }
+            Self::Waypoint => {
+                let selector = "  selector:\n    matchLabels:\n      app: desk\n";
+                let target = "  targetRefs:\n  - { group: gateway.networking.k8s.io, kind: Gateway, name: way }\n";
+                let text = edited(&wrapped("wasm-plugin", ""), selector, target);
+                let text = edited(&text, "verification: listener", "source: istio_waypoint");
+                text + "---\napiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: { name: way, namespace: \
+                        tools }\nspec: { gatewayClassName: istio-waypoint }\n"
             }
         }
     }
@@ -99,6 +109,25 @@ fn found(name: &str, text: &str) -> (Option<i32>, BTreeSet<(String, String)>) {
 
 /// One broken set-up: base, codes, what is replaced, and by what.
 type Broken<'t> = (Base, &'t str, &'t str, &'t str);
+
+#[test]
+fn callers_are_looked_for_where_they_are() {
+    let connection = ("source: istio_waypoint", "verification: listener");
+    let selected = (
+        "  targetRefs:\n  - { group: gateway.networking.k8s.io, kind: Gateway, name: way }\n",
+        "  selector: { matchLabels: { app: desk } }\n",
+    );
+    let other = ("gatewayClassName: istio-waypoint", "gatewayClassName: istio");
+    let source = r#""trust_domains": ["cluster.local"]"#;
+    assert_found(&[
+        (Base::Waypoint, "waypoint_identity_missing", connection.0, connection.1),
+        (Base::Waypoint, "waypoint_identity_elsewhere", selected.0, selected.1),
+        (Base::Waypoint, "waypoint_identity_elsewhere", other.0, other.1),
+        (Base::Envoy, "waypoint_identity_elsewhere", source, r#""source": "istio_waypoint""#),
+        // A gateway that is not in the file may be a waypoint.
+        (Base::Waypoint, "", "kind: Gateway\nmetadata", "kind: Other\nmetadata"),
+    ]);
+}
 
 #[track_caller]
 fn assert_found(all: &[Broken<'_>]) {
@@ -331,6 +360,12 @@ fn listeners_that_let_in_whom_they_should_not_are_found() {
     let mutual = "---\napiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: { name: p, namespace: tools }\nspec: { mtls: { mode: STRICT } }\n---\napiVersion: networking";
     let rule = "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: d, namespace: tools }\nspec: { host: desk, trafficPolicy: { tls: { mode: SIMPLE } } }\n---\napiVersion: networking";
     let next = "---\napiVersion: networking";
+    let service = |port: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Service\nmetadata: {{ name: desk, namespace: tools }}\n\
+             spec: {{ selector: {{ app: desk }}, ports: [{{ {port}, port: 80 }}] }}\n{next}"
+        )
+    };
     assert_found(&[
         (Base::Envoy, "client_certificate_optional", "          require_client_certificate: true\n", ""),
         (Base::Envoy, "untrusted_certificates", chain, untrusted),
@@ -362,7 +397,11 @@ fn listeners_that_let_in_whom_they_should_not_are_found() {
         (Base::Buffered, "no_mutual_tls", next, &mutual.replace("STRICT", "DISABLE")),
         (Base::Buffered, "plaintext_allowed", next, &mutual.replace("STRICT", "PERMISSIVE")),
         (Base::Buffered, "mesh_tls_off", next, rule),
+        (Base::Buffered, "port_not_http", next, &service("name: mcp")),
+        (Base::Buffered, "port_not_http", next, &service("name: https-mcp")),
+        (Base::Buffered, "port_not_http", next, &service("name: http, appProtocol: tcp")),
         (Base::Buffered, "mesh_lifetime_unbounded", "            max_stream_duration: 600s\n", ""),
+        (Base::Buffered, "mesh_lifetime_unbounded", "{ max_stream_duration: 600s }", "{}"),
         (
             Base::EnvoyFilter,
             "untrusted_certificates",
@@ -380,6 +419,10 @@ fn listeners_that_let_in_whom_they_should_not_are_found() {
     assert_eq!(found("trusted.yaml", &trusted), (Some(0), BTreeSet::new()));
     let strict = edited(&Base::Buffered.text(), next, mutual);
     assert_eq!(found("strict.yaml", &strict).0, Some(0));
+    for port in ["name: http", "name: http-mcp", "name: mcp, appProtocol: http", "name: mcp, protocol: UDP"] {
+        let declared = edited(&Base::Buffered.text(), next, &service(port));
+        assert_eq!(found("declared.yaml", &declared).0, Some(0), "{port}");
+    }
     // Where the listener is believed, resumption is no matter, and a listener that takes anybody is a worse one.
     let believed = edited(BOOTSTRAP, listener, r#""identity": { "verification": "listener" }"#);
     let resuming = edited(&believed, "          disable_stateful_session_resumption: true\n", "");

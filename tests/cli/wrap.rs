@@ -96,6 +96,9 @@ fn a_gateway_has_no_inbound_side() {
     }
     let (_, out, _) = wrap(POLICY, &elsewhere("envoy-filter", &labels));
     assert_eq!(out.matches("      context: GATEWAY\n").count(), 3, "{out}");
+    assert!(
+        out.contains("    match: { context: GATEWAY, routeConfiguration: { vhost: { route: { action: ROUTE } } } }\n")
+    );
     for form in ["traffic-extension", "wasm-plugin"] {
         let (status, out, err) = wrap(POLICY, &elsewhere(form, &["--gateway", "--target-ref", "Gateway/edge"]));
         assert_eq!((status, err.as_str()), (Some(0), ""), "{form}");
@@ -105,12 +108,25 @@ fn a_gateway_has_no_inbound_side() {
 }
 
 #[test]
-fn a_waypoint_takes_identities_from_istio_only_where_this_version_can() {
-    for reference in ["Gateway/waypoint", "Service/desk", "ServiceEntry/desk"] {
-        let (status, out, err) = wrap(POLICY, &elsewhere("wasm-plugin", &["--target-ref", reference]));
-        assert_eq!((status, out.as_str()), (Some(1), ""));
-        let expected = "as this form needs it: identity.source: `istio_waypoint` is not supported by this version";
-        assert!(err.contains(expected), "{err}");
+fn a_waypoint_says_who_calls_and_verifies_nothing_itself() {
+    for (reference, group) in [
+        ("Gateway/way", "gateway.networking.k8s.io"),
+        ("Service/way", "\"\""),
+        ("ServiceEntry/way", "networking.istio.io"),
+    ] {
+        for form in ["traffic-extension", "wasm-plugin"] {
+            let (status, out, err) = wrap(POLICY, &elsewhere(form, &["--target-ref", reference]));
+            assert_eq!((status, err.as_str()), (Some(0), ""), "{form} {reference}");
+            let kind = reference.split('/').next().expect("a kind");
+            assert!(
+                out.contains(&format!("  targetRefs:\n  - group: {group}\n    kind: {kind}\n    name: way\n")),
+                "{out}"
+            );
+            assert!(out.contains("source: istio_waypoint") && !out.contains("verification"), "{out}");
+            assert!(!out.contains("mode: SERVER") && out.contains("# - The waypoint must serve"), "{out}");
+            let (status, checked, _) = toolgate(&["check", "-"], &out);
+            assert!(status == Some(0) && !checked.contains("warning["), "{checked}");
+        }
     }
     for (form, choice, expected) in [
         ("envoy-filter", &["--target-ref", "Gateway/x"][..], "--target-ref: goes with `--form wasm-plugin`"),

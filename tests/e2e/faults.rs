@@ -211,7 +211,7 @@ fn granted_call() -> Request {
     Request::tool_call("read_a")
 }
 
-fn trap() -> Request {
+pub fn trap() -> Request {
     granted_call().header(TRAP, "now")
 }
 
@@ -224,7 +224,7 @@ fn guarded() -> Listener {
 }
 
 /// Where `make test-modules` puts the module that traps; `TOOLGATE_TRAP_WASM` names another.
-fn trap_module() -> PathBuf {
+pub fn trap_module() -> PathBuf {
     env::var_os("TOOLGATE_TRAP_WASM")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-modules/trap.wasm"), PathBuf::from)
 }

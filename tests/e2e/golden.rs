@@ -6,6 +6,7 @@ use crate::ajv::odd_records;
 use crate::fixture::{Pki, Site};
 use crate::support::cases::{self, Case, CaseFile, Peer, PeerCertificate};
 use crate::support::client::{Client, Response};
+use crate::support::envoy::Envoy;
 use crate::support::expectation::{Expectation, Observation, Reply};
 use crate::support::jwt::{Issuer, JwtAuthn, Provider, Requirement};
 use crate::support::listener::{Filter, Hold, Listener, Tls, Transport, Validator};
@@ -13,7 +14,7 @@ use crate::support::pki::{Identity, Leaf};
 use crate::support::version::Version;
 
 /// The name by which a case says that it is for this runner.
-const RUNNER: &str = "envoy";
+pub const RUNNER: &str = "envoy";
 
 /// Everybody gets as far as the filter, which then says who has an identity.
 const OPEN_TLS: Transport = Transport::Tls(Tls::optional(Validator::AcceptUntrusted));
@@ -66,29 +67,12 @@ impl Run {
         }
         let response = self.client(file, case, hold).send(&request);
         let expect = expectation(file, case);
-        let mut found = self.differences(expect, &request_id, &response);
+        let mut found = differences(&self.site.envoy, expect, &request_id, &response);
         found.extend(self.arrival(case, expect, &request_id));
         let place = format!("{} [{}]: {}", file.name, hold.label(), case.name);
         let found = found.into_iter().map(|it| format!("{place}: {it}"));
         self.failures.extend(found);
         self.request_ids.push(request_id);
-    }
-
-    /// How reply and audit record differ from what is expected.
-    fn differences(&self, expect: &Expectation, request_id: &str, response: &Response) -> Vec<String> {
-        let is_own = response.json().pointer("/error/data/mcp_toolgate").is_some();
-        let observation = Observation {
-            reply: is_own.then(|| Reply { status: response.status, body: response.json() }),
-            audit: self.site.envoy.audit_record(request_id),
-        };
-        let mut found = expect.differences(&observation);
-        if is_own && response.head.header("content-type") != Some("application/json") {
-            found.push(format!("the reply's headers: {:?}", response.head));
-        }
-        if response.head.header("www-authenticate").is_some() {
-            found.push("the reply asks for a login".to_owned());
-        }
-        found
     }
 
     /// How what the server saw differs from what is expected.
@@ -142,9 +126,26 @@ impl Run {
     }
 }
 
+/// How reply and audit record differ from what is expected.
+pub fn differences(envoy: &Envoy, expect: &Expectation, request_id: &str, response: &Response) -> Vec<String> {
+    let is_own = response.json().pointer("/error/data/mcp_toolgate").is_some();
+    let observation = Observation {
+        reply: is_own.then(|| Reply { status: response.status, body: response.json() }),
+        audit: envoy.audit_record(request_id),
+    };
+    let mut found = expect.differences(&observation);
+    if is_own && response.head.header("content-type") != Some("application/json") {
+        found.push(format!("the reply's headers: {:?}", response.head));
+    }
+    if response.head.header("www-authenticate").is_some() {
+        found.push("the reply asks for a login".to_owned());
+    }
+    found
+}
+
 /// What is to come of a case. Where this Envoy shows the filter less of a certificate than there is, that is what the
 /// file says of the certificate that is shown.
-fn expectation<'a>(file: &'a CaseFile, case: &'a Case) -> &'a Expectation {
+pub fn expectation<'a>(file: &'a CaseFile, case: &'a Case) -> &'a Expectation {
     let shown = match &case.peer {
         Peer::Certificate(certificate) => Peer::Certificate(Version::under_test().shown(certificate)),
         Peer::NoCertificate | Peer::Plaintext => case.peer.clone(),
@@ -175,7 +176,7 @@ fn listeners_of(file: &CaseFile, issuer: &Issuer) -> Vec<Listener> {
 }
 
 /// A token may be there or not, whatever its claims say of who issued it.
-fn any_token(issuer: &Issuer, key: &str) -> JwtAuthn {
+pub fn any_token(issuer: &Issuer, key: &str) -> JwtAuthn {
     let provider = Provider::new(issuer).of_any_issuer().payload_in_metadata(key);
     JwtAuthn::new([provider]).rule("/", Requirement::AllowMissing)
 }
@@ -185,7 +186,8 @@ fn listener_name(file: &CaseFile, hold: Hold, is_tls: bool) -> String {
     format!("{} {} {transport}", file.name, hold.label())
 }
 
-fn mint(pki: &Pki, certificate: &PeerCertificate) -> Leaf {
+/// The certificate of a case.
+pub fn mint(pki: &Pki, certificate: &PeerCertificate) -> Leaf {
     let identity = Identity::uris(certificate.uris.clone()).and_dns(&certificate.dns_names);
     if certificate.is_valid { pki.issue(&identity) } else { pki.forge(&identity) }
 }

@@ -228,7 +228,7 @@ fn ids(requests: &[Recorded]) -> Vec<String> {
 }
 
 /// What these requests are on the wire, where no body is chunked.
-fn bytes_of(requests: &[Recorded]) -> usize {
+pub fn bytes_of(requests: &[Recorded]) -> usize {
     let bytes = requests.iter().map(|request| {
         let headers = request.head.headers.iter().map(|(name, value)| name.len() + value.len() + ": \r\n".len());
         request.head.start_line.len() + "\r\n\r\n".len() + headers.sum::<usize>() + request.body.len()

@@ -45,5 +45,8 @@ mod refusals;
 mod reload;
 mod rotation;
 mod sessions;
+mod sidecar;
+mod spire;
 mod tokens;
 mod verbs;
+mod waypoint;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::fixture::{SUPPORT_BOT, policy};
+use crate::fixture::{self, SUPPORT_BOT};
 use crate::support::listener::{Filter, Hold, Listener, Transport};
 use crate::support::request::{Request, tool_call_body};
 
@@ -28,11 +28,16 @@ pub struct Refusal {
     pub at_head: bool,
 }
 
-/// A listener with the policy that refuses all of them, named after the way of holding.
-pub fn guarded(transport: Transport, hold: Hold) -> Listener {
-    let mut policy = policy();
+/// The policy that refuses all of them.
+pub fn policy() -> Value {
+    let mut policy = fixture::policy();
     policy["limits"] = json!({ "max_body_bytes": LIMIT });
-    Listener::new(hold.label(), transport, Filter::new(policy, hold))
+    policy
+}
+
+/// A listener with that policy, named after the way of holding.
+pub fn guarded(transport: Transport, hold: Hold) -> Listener {
+    Listener::new(hold.label(), transport, Filter::new(policy(), hold))
 }
 
 /// All of them.

@@ -55,7 +55,10 @@ fn the_servers_certificate_changes_under_load_and_no_request_fails() {
         for _ in 0..ROTATIONS {
             let server = site.pki.issue(&Identity::local_server("spiffe://cluster.local/ns/tools/sa/mcp-server"));
             secrets.publish(&server, &[&site.pki.ca]);
-            let shown = || shown_certificate(site.envoy.address("guarded"), &site.pki.ca, &leaf).expect("a handshake");
+            let shown = || {
+                shown_certificate(site.envoy.address("guarded"), &site.pki.ca.certificate_der(), &leaf)
+                    .expect("a handshake")
+            };
             wait_until("the new certificate is shown", || shown() == server.der);
             thread::sleep(INTERVAL);
             assert!(shown() == server.der, "the new certificate stays");

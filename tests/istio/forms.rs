@@ -51,12 +51,15 @@ pub fn versions(form: &str) -> &'static str {
 const PODS: [&str; 2] = ["--selector", "app=desk"];
 const GATEWAY: [&str; 3] = ["--gateway", "--selector", "istio=ingressgateway"];
 const GATEWAY_REFERENCE: [&str; 3] = ["--gateway", "--target-ref", "Gateway/edge"];
+const WAYPOINT: [&str; 2] = ["--target-ref", "Gateway/waypoint"];
+const SERVICE: [&str; 2] = ["--target-ref", "Service/desk"];
 
 /// Every form, for every choice of proxies that it knows.
 fn all() -> Vec<(&'static str, &'static [&'static str])> {
     let forms = ["envoy-filter", "traffic-extension", "wasm-plugin", "wasm-plugin-buffered"];
     let mut all: Vec<(&str, &[&str])> = forms.iter().flat_map(|form| [(*form, &PODS[..]), (*form, &GATEWAY)]).collect();
-    all.extend([("traffic-extension", &GATEWAY_REFERENCE[..]), ("wasm-plugin", &GATEWAY_REFERENCE)]);
+    let references: [&[&str]; 3] = [&GATEWAY_REFERENCE, &WAYPOINT, &SERVICE];
+    all.extend(references.iter().flat_map(|choice| [("traffic-extension", *choice), ("wasm-plugin", *choice)]));
     all
 }
 

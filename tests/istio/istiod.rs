@@ -14,7 +14,8 @@ const API: &str = "type.googleapis.com/envoy.extensions.filters";
 /// An Envoy before any patch, with the names and the port that Istio gives what comes in.
 fn bare() -> Value {
     let router = json!({ "name": "envoy.filters.http.router", "typed_config": { "@type": format!("{API}.http.router.v3.Router") } });
-    let route = json!({ "match": { "prefix": "/" }, "route": { "cluster": "inbound" } });
+    let endless = json!({ "cluster": "inbound", "max_stream_duration": { "max_stream_duration": "0s" } });
+    let route = json!({ "match": { "prefix": "/" }, "route": endless });
     let manager = json!({
         "name": "envoy.filters.network.http_connection_manager",
         "typed_config": {
@@ -76,6 +77,10 @@ fn apply(envoy: &mut Value, patch: &Value, all: &[&Value]) {
             let port = &patch["match"]["listener"]["portNumber"];
             assert!(port.is_null() || port == 15006, "no listener on {port}");
             merge(listener, value);
+        }
+        ["HTTP_ROUTE", "MERGE"] => {
+            let manager = &mut listener["filter_chains"][0]["filters"][0]["typed_config"];
+            merge(&mut manager["route_config"]["virtual_hosts"][0]["routes"][0], value);
         }
         ["NETWORK_FILTER", "MERGE"] => merge(&mut listener["filter_chains"][0]["filters"][0], value),
         other => panic!("{other:?} is not known here"),

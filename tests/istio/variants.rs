@@ -311,6 +311,7 @@ pub const PATCHES: &[Broken] = &[
 
 /// In the objects around; Kubernetes' own kinds are decoded strictly.
 pub const AROUND: &[Broken] = &[
+    (Buffered, "name: http-mcp, port: 80,", "name: mcp, port: 80,", Check("port_not_http")),
     (Buffered, "targetPort: 8000", "tragetPort: 8000", Istio("unknown field \"spec.ports[0].tragetPort\"")),
     (Buffered, "containerPort: 8000", "containerPort: http", Istio("cannot unmarshal string")),
     (
@@ -352,6 +353,11 @@ pub const AS_GOOD: &[(Base, &str, &str)] = &[
         "---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: { name: nothing, namespace: tools }\nspec: {}\n---\napiVersion: networking.istio.io/v1\nkind: DestinationRule",
     ),
     (Buffered, "  - mode: SERVER\n", "  - mode: SERVER\n    ports: [{ number: 8000 }]\n"),
+    (
+        Buffered,
+        "---\napiVersion: apps/v1\nkind: Deployment",
+        "---\napiVersion: v1\nkind: Service\nmetadata: { name: edge, namespace: tools }\nspec: { selector: { istio: gateway }, ports: [{ name: https, port: 443 }] }\n---\napiVersion: apps/v1\nkind: Deployment",
+    ),
     (Gateway, "  failStrategy: FAIL_RELOAD\n", "  failStrategy: FAIL_RELOAD\n  match: [{ mode: CLIENT }]\n"),
     (Limited, "  priority: 10\n", ""),
     (

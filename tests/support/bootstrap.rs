@@ -149,7 +149,7 @@ impl Setup {
                 "forward_client_cert_details": forward,
                 "set_current_client_cert_details": { "uri": true },
                 "upgrade_configs": [{ "upgrade_type": "websocket" }],
-                "access_log": [access_log_config(access_log), record_log(access_log)],
+                "access_log": access_logs(access_log),
                 "http_filters": self.http_filters(listener),
                 "route_config": route_config(),
             },
@@ -228,7 +228,8 @@ pub fn built_module() -> PathBuf {
 }
 
 /// What an Istio sidecar says of itself, as far as audit records repeat it.
-fn node() -> Value {
+#[must_use]
+pub fn node() -> Value {
     json!({
         "id": "test",
         "cluster": "test",
@@ -271,6 +272,12 @@ fn route_config() -> Value {
     })
 }
 
+/// What the tests read of each request: its facts, and its audit record in a file beside.
+#[must_use]
+pub fn access_logs(access_log: &Path) -> Value {
+    json!([access_log_config(access_log), record_log(access_log)])
+}
+
 /// One JSON object a request, with all that the module leaves in filter state.
 fn access_log_config(path: &Path) -> Value {
     json!({
@@ -304,6 +311,8 @@ fn record_log(access_log: &Path) -> Value {
     })
 }
 
-fn socket(address: &str, port: u16) -> Value {
+/// An address and a port.
+#[must_use]
+pub fn socket(address: &str, port: u16) -> Value {
     json!({ "socket_address": { "address": address, "port_value": port } })
 }

@@ -45,9 +45,26 @@ impl Client {
         version: TlsVersion,
         sessions: Sessions,
     ) -> Self {
-        let config = tls::client_config(server_ca, leaf, version, sessions);
+        let config = tls::client_config(&server_ca.certificate_der(), leaf, version, sessions);
         let tls = Some(Arc::new(config));
         Self { address, tls }
+    }
+
+    /// Speaks TLS 1.3 as [`Client::tls`] does, to servers of the authority whose certificate, in DER, this is.
+    #[must_use]
+    pub fn trusting(address: SocketAddr, authority: &[u8], leaf: Option<&Leaf>) -> Self {
+        let config = tls::client_config(authority, leaf, TlsVersion::V13, Sessions::Forgotten);
+        Self { address, tls: Some(Arc::new(config)) }
+    }
+
+    /// The same, offering these protocols in the handshake (ALPN). Over plain HTTP there is nothing to offer.
+    #[must_use]
+    pub fn offering(mut self, protocols: &[&str]) -> Self {
+        if let Some(config) = &mut self.tls {
+            let protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec());
+            Arc::make_mut(config).alpn_protocols = protocols.collect();
+        }
+        self
     }
 
     /// Opens a connection.
@@ -245,7 +262,8 @@ fn may_have_body(status: u16) -> bool {
 }
 
 /// Whether the other side has ended the connection.
-pub(super) fn is_closed(error: &io::Error) -> bool {
+#[must_use]
+pub fn is_closed(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
 }

@@ -88,7 +88,20 @@ impl Envoy {
     ///
     /// When there is no Envoy to start, or it is not ready in time.
     pub fn start_with(bootstrap: impl FnOnce(&Path) -> String) -> Result<Self, StartFailure> {
-        Self::launch(&Launcher::direct(), 1, bootstrap)
+        Self::start_workers(1, bootstrap)
+    }
+
+    /// The same with so many workers.
+    ///
+    /// # Errors
+    ///
+    /// When Envoy ends instead.
+    ///
+    /// # Panics
+    ///
+    /// When there is no Envoy to start, or it is not ready in time.
+    pub fn start_workers(workers: u8, bootstrap: impl FnOnce(&Path) -> String) -> Result<Self, StartFailure> {
+        Self::launch(&Launcher::direct(), workers, bootstrap)
     }
 
     fn launch(

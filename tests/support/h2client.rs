@@ -43,7 +43,7 @@ impl H2Client {
     /// Speaks TLS 1.3 and shows `leaf` where there is one.
     #[must_use]
     pub fn tls(address: SocketAddr, server_ca: &Ca, leaf: Option<&Leaf>) -> Self {
-        let mut config = tls::client_config(server_ca, leaf, TlsVersion::V13, Sessions::Forgotten);
+        let mut config = tls::client_config(&server_ca.certificate_der(), leaf, TlsVersion::V13, Sessions::Forgotten);
         config.alpn_protocols = vec![b"h2".to_vec()];
         Self { address, tls: Arc::new(config) }
     }

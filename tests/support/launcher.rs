@@ -87,7 +87,8 @@ impl fmt::Display for Launcher {
 }
 
 /// Asked once for all tests; the script answers at once where Envoy has been fetched before.
-pub(super) fn envoy_binary() -> &'static Path {
+#[must_use]
+pub fn envoy_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/get-envoy.sh");

@@ -69,13 +69,13 @@ fn secret(name: &str, kind: &str, value: &Value) -> String {
     json!({ "resources": [{ "@type": SECRET, "name": name, kind: value }] }).to_string()
 }
 
-/// The certificate in DER that a server shows on a new connection.
+/// The certificate in DER that a server of this authority, which is in DER, too, shows on a new connection.
 ///
 /// # Errors
 ///
 /// When the handshake fails.
-pub fn shown_certificate(address: SocketAddr, server_ca: &Ca, leaf: &Leaf) -> io::Result<Vec<u8>> {
-    let config = tls::client_config(server_ca, Some(leaf), TlsVersion::V13, Sessions::Forgotten);
+pub fn shown_certificate(address: SocketAddr, authority: &[u8], leaf: &Leaf) -> io::Result<Vec<u8>> {
+    let config = tls::client_config(authority, Some(leaf), TlsVersion::V13, Sessions::Forgotten);
     let established = tls::handshake(TcpStream::connect(address)?, Arc::new(config))?;
     let shown = established.stream.conn.peer_certificates().and_then(|chain| chain.first());
     shown.map(|certificate| certificate.to_vec()).ok_or_else(|| io::Error::other("no certificate is shown"))

@@ -10,7 +10,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use rustls::{HandshakeKind, SupportedProtocolVersion};
 
-use super::pki::{Ca, Leaf};
+use super::pki::Leaf;
 
 /// Which TLS to speak.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -48,15 +48,15 @@ pub(super) struct Established {
     pub(super) is_resumed: bool,
 }
 
+/// Trusts servers of the authority whose certificate, in DER, this is.
 pub(super) fn client_config(
-    server_ca: &Ca,
+    authority: &[u8],
     leaf: Option<&Leaf>,
     version: TlsVersion,
     sessions: Sessions,
 ) -> ClientConfig {
     let mut roots = RootCertStore::empty();
-    let trusted = CertificateDer::from(server_ca.certificate_der());
-    roots.add(trusted).expect("the test CA is a certificate");
+    roots.add(CertificateDer::from(authority)).expect("the authority has a certificate");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[version.supported()])
@@ -84,7 +84,8 @@ pub(super) fn handshake(mut tcp: TcpStream, config: Arc<ClientConfig>) -> io::Re
 }
 
 /// Whether the server ended the handshake by a fatal alert.
-pub(super) fn is_refusal(error: &io::Error) -> bool {
+#[must_use]
+pub fn is_refusal(error: &io::Error) -> bool {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
     matches!(inner, Some(rustls::Error::AlertReceived(_)))
 }

@@ -1,7 +1,7 @@
 //! Settings beside the map.
 
 use super::line::{Line, Sign};
-use crate::config::{Config, DeniedStatus, Enforcement, Hold, Scope};
+use crate::config::{Config, DeniedStatus, Enforcement, Hold, IdentitySource, Scope};
 use crate::policy::Policy;
 use crate::text::printable;
 
@@ -20,6 +20,11 @@ pub(super) fn compare(old: &Config, new: &Config) -> Vec<Line> {
     let more_exempt = !within(&new.exempt_paths, &old.exempt_paths);
     add("exempt_paths", list(&old.exempt_paths), list(&new.exempt_paths), more_exempt);
     add("scope", scope(&old.scope), scope(&new.scope), !scope_within(&new.scope, &old.scope));
+    let source = |config: &Config| match config.identity.source {
+        IdentitySource::Connection => "connection".to_owned(),
+        IdentitySource::IstioWaypoint => "istio_waypoint".to_owned(),
+    };
+    add("identity.source", source(old), source(new), old.identity.source != new.identity.source);
     let listener = |config: &Config| config.identity.listener_verifies;
     let verification = |config| if listener(config) { "listener" } else { "connection" }.to_owned();
     add("identity.verification", verification(old), verification(new), listener(new));

@@ -64,9 +64,11 @@ pub(super) const AUDIT: &[Row] = &[
 ];
 
 pub(super) const IDENTITY: &[Row] = &[
-    ("source", "Where the identity comes from: the certificate of the downstream TLS connection.", || {
-        word(&["connection"])
-    }),
+    (
+        "source",
+        "The certificate of the downstream TLS connection, or what Istio's ambient waypoint knows of its peer.",
+        || word(&["connection", "istio_waypoint"]),
+    ),
     ("trust_domains", "A caller of any other trust domain is refused. Without it, none is.", || {
         with(list_of("trust_domain"), json!({ "minItems": 1, "examples": [["cluster.local"]] }))
     }),
@@ -110,6 +112,12 @@ pub(super) fn rules() -> Value {
         "type": ["object", "null"],
         "not": { "type": "object", "properties": contradiction, "required": ["disclose", "denied_status"] },
     })
+}
+
+/// A waypoint has no certificates to verify.
+pub(super) fn identity_rules() -> Value {
+    let waypoint = json!({ "source": { "const": "istio_waypoint" } });
+    json!({ "not": { "properties": waypoint, "required": ["source", "verification"] } })
 }
 
 fn callers() -> Value {

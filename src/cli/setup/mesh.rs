@@ -3,12 +3,13 @@
 use super::pods::reaches;
 use super::rules::{
     ALLOWS_NOT_LOGGED, MESH_LIFETIME_UNBOUNDED, MESH_TLS_OFF, MUTUAL_TLS_UNSAID, NO_MUTUAL_TLS, PLAINTEXT_ALLOWED,
-    UNTRUSTED_CERTIFICATES, VERIFICATION_NOT_LISTENER,
+    PORT_NOT_HTTP, UNTRUSTED_CERTIFICATES, VERIFICATION_NOT_LISTENER,
 };
 use super::tls::accepts_untrusted;
 use super::{Case, World, found};
 use crate::cli::finding::Finding;
 use crate::cli::source::{Object, Spot};
+use crate::config::IdentitySource;
 
 pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     let (Some(config), Some(object)) = (case.config, case.object()) else {
@@ -16,7 +17,7 @@ pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     };
     let mut findings: Vec<Finding> = lifetimes(case, object).into_iter().chain(mutual_tls(case, object)).collect();
     let configuration = case.plugin.configuration();
-    if !config.identity.listener_verifies {
+    if config.identity.source == IdentitySource::Connection && !config.identity.listener_verifies {
         let message = "without `identity: { verification: listener }` a caller that resumes a TLS session is refused: \
                        Envoy calls its certificate not validated";
         let help = "add it; Istio's own listener lets no unverified certificate in";
@@ -55,21 +56,26 @@ fn mutual_tls(case: &Case<'_, '_>, object: &Object<'_>) -> Option<Finding> {
     })
 }
 
-/// Istio bounds neither streams nor connections unless a patch does.
+/// Istio bounds neither streams nor connections unless a patch does. Its route says that streams have no end, which goes
+/// before what the connection manager says: streams need a patch of both.
 fn lifetimes(case: &Case<'_, '_>, object: &Object<'_>) -> Option<Finding> {
     let patches = case.world.patches(|other| other.covers(object));
-    let is_bounded = |key: &str| {
-        let way = ["patch", "value", "typed_config", "common_http_protocol_options", key];
-        patches.iter().any(|(_, patch)| patch.dig(&way).is_duration())
-    };
-    if is_bounded("max_stream_duration") && is_bounded("max_connection_duration") {
+    let is_bounded =
+        |way: &[&str]| patches.iter().any(|(_, patch)| patch.get("patch").get("value").dig(way).is_duration());
+    let manager = |key| is_bounded(&["typed_config", "common_http_protocol_options", key]);
+    let route = is_bounded(&["route", "max_stream_duration", "max_stream_duration"]);
+    if route && manager("max_stream_duration") && manager("max_connection_duration") {
         return None;
     }
     let message =
         "Istio ends no stream or connection for its age: what a caller has open outlives a change of the policy";
-    let help = "set `max_stream_duration` and `max_connection_duration` by an EnvoyFilter, as `toolgate wrap` does";
+    let help = "set `max_connection_duration`, and `max_stream_duration` of the connection manager and of the route, by \
+                an EnvoyFilter, as `toolgate wrap` does";
     Some(found(&MESH_LIFETIME_UNBOUNDED, &case.spot(), message, help))
 }
+
+/// What Istio takes for HTTP, as `appProtocol` of a port or in front of its name.
+const HTTP: [&str; 6] = ["grpc", "grpc-web", "http", "http2", "kubernetes.io/h2c", "kubernetes.io/ws"];
 
 /// What is found of objects beside those that load the filter.
 pub(super) fn of_objects(world: &World<'_>) -> Vec<Finding> {
@@ -78,6 +84,8 @@ pub(super) fn of_objects(world: &World<'_>) -> Vec<Finding> {
         match object.kind {
             "PeerAuthentication" => findings.extend(modes(object).iter().filter_map(peer_authentication)),
             "DestinationRule" => findings.extend(destination_rule(object)),
+            // What comes to a gateway is TLS, which ends there.
+            "Service" if !object.is_of_gateway() => findings.extend(service(object)),
             "EnvoyFilter" => object.spec().get("configPatches").walk(&mut |spot| {
                 let verification = spot.get("trust_chain_verification");
                 if accepts_untrusted(&verification) {
@@ -111,6 +119,26 @@ fn peer_authentication(mode: &Spot<'_>) -> Option<Finding> {
         }
         _ => None,
     }
+}
+
+/// At a port of no declared protocol Istio guesses, and what it does not take for HTTP goes through a TCP proxy.
+fn service(object: &Object<'_>) -> Vec<Finding> {
+    let ports = object.spec().get("ports").items();
+    let tcp = ports.iter().filter(|port| !matches!(port.get("protocol").text(), Some("SCTP" | "UDP")));
+    let others = tcp.filter(|port| !speaks_http(port));
+    others
+        .map(|port| {
+            let message =
+                "is not declared to speak HTTP: what Istio does not take for it passes by the filter, unjudged";
+            found(&PORT_NOT_HTTP, port, message, "write `appProtocol: http`")
+        })
+        .collect()
+}
+
+fn speaks_http(port: &Spot<'_>) -> bool {
+    let of_name = || port.get("name").text().and_then(|name| name.split('-').next());
+    let protocol = port.get("appProtocol").text().or_else(of_name);
+    protocol.is_some_and(|protocol| HTTP.contains(&protocol.to_ascii_lowercase().as_str()))
 }
 
 fn destination_rule(object: &Object<'_>) -> Vec<Finding> {

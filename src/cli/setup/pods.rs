@@ -115,7 +115,7 @@ fn target_ports<'s>(world: &World<'s>, plugin: &Object<'s>) -> Vec<u64> {
     let labels = plugin.labels();
     let pods = of(world, plugin);
     let is_for_pods = |service: &&Object<'s>| {
-        let selector = words(&service.spec().get("selector"));
+        let selector = service.labels();
         let has = |own: &[(&str, &str)]| !selector.is_empty() && selector.iter().all(|label| own.contains(label));
         service.kind == "Service"
             && service.namespace() == plugin.namespace()

@@ -54,6 +54,7 @@ rules! {
     OUTBOUND_TRAFFIC: Warning, "outbound_traffic", "the filter also stands on outbound traffic, where it refuses everything";
     PLACEHOLDER: Error, "placeholder", "a placeholder was left in";
     PLAINTEXT_ALLOWED: Warning, "plaintext_allowed", "requests without mutual TLS reach the filter, and are refused one by one";
+    PORT_NOT_HTTP: Warning, "port_not_http", "in Istio, connections to this port may pass by every HTTP filter";
     PORT_UNJUDGED: Error, "port_unjudged", "the filter is for a port on which the pods do not listen";
     POST_HANGS: Error, "post_hangs", "every POST hangs";
     PRECOMPILED_CODE: Warning, "precompiled_code", "machine code that comes along with the module runs unverified";
@@ -70,4 +71,6 @@ rules! {
     TARGET_UNKNOWN: Error, "target_unknown", "the filter is for an object that Istio does not attach it to";
     UNTRUSTED_CERTIFICATES: Error, "untrusted_certificates", "certificates that nobody vouches for are let in";
     VERIFICATION_NOT_LISTENER: Warning, "verification_not_listener", "in Istio good callers are refused on resumed TLS sessions";
+    WAYPOINT_IDENTITY_ELSEWHERE: Error, "waypoint_identity_elsewhere", "callers are looked for where only a waypoint has them";
+    WAYPOINT_IDENTITY_MISSING: Error, "waypoint_identity_missing", "in a waypoint nobody has a certificate";
 }

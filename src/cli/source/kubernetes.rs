@@ -37,6 +37,7 @@ impl<'s> Object<'s> {
     pub(in crate::cli) fn labels(&self) -> Vec<(&'s str, &'s str)> {
         let labels = match self.kind {
             "EnvoyFilter" => self.spec().dig(&["workloadSelector", "labels"]),
+            "Service" => self.spec().get("selector"),
             _ => self.spec().dig(&["selector", "matchLabels"]),
         };
         let mut labels = words(&labels);

@@ -103,6 +103,7 @@ fn patches(template: &str, policy: &Fitted, target: &Target, values: &[(&str, St
         ("target", target.choice("workloadSelector:\n    labels:")),
         ("context", target.context().to_owned()),
         ("listener", target.listener().to_owned()),
+        ("routes", target.routes().to_owned()),
         ("buffer", policy.buffer().to_string()),
     ];
     fill(template, target, &[&common, values].concat())

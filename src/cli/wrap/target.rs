@@ -79,6 +79,15 @@ impl Target {
         if self.is_gateway { "" } else { "      listener: { portNumber: 15006 }\n" }
     }
 
+    /// The routes that lead to a server. Those of gateways may also redirect, and must not be made to lead nowhere.
+    pub(super) fn routes(&self) -> &'static str {
+        if self.is_gateway {
+            "{ context: GATEWAY, routeConfiguration: { vhost: { route: { action: ROUTE } } } }"
+        } else {
+            "{ context: SIDECAR_INBOUND }"
+        }
+    }
+
     /// What a plugin judges. Istio takes the traffic of gateways for outbound.
     pub(super) fn direction(&self) -> &'static str {
         if self.is_gateway || self.is_waypoint() {
