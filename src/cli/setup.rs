@@ -4,11 +4,14 @@ use super::finding::{Finding, Rule};
 use super::source::{Chain, Embedded, Object, Plugin, Site, Source, Spot};
 use crate::config::Config;
 
+mod authorization;
 mod holding;
 mod loading;
 mod mesh;
 mod module;
+mod order;
 mod placing;
+mod pods;
 pub(crate) mod rules;
 mod tls;
 mod tokens;
@@ -52,11 +55,14 @@ pub(super) fn findings(source: &Source) -> Vec<Finding> {
         let config = policy.config().ok();
         let case = Case { plugin, config: config.as_ref(), world: &world };
         for lint in [
+            authorization::findings,
             holding::findings,
             loading::findings,
             mesh::findings,
             module::findings,
+            order::findings,
             placing::findings,
+            pods::findings,
             tls::findings,
             tokens::findings,
             traffic::findings,
@@ -67,6 +73,7 @@ pub(super) fn findings(source: &Source) -> Vec<Finding> {
     }
     if !plugins.is_empty() {
         found.extend(mesh::of_objects(&world));
+        found.extend(authorization::of_objects(&world));
         let policies: Vec<_> = plugins.iter().map(|(_, policy)| policy).collect();
         for document in &documents {
             repeated_keys(document, &policies, &mut found);

@@ -22,7 +22,7 @@ pub(super) use embedded::{Embedded, moved};
 pub(super) use envoy::Chain;
 pub(super) use file::{name as name_of, read_bytes, read_text, standard_input};
 pub(super) use files::Files;
-pub(super) use kubernetes::Object;
+pub(super) use kubernetes::{Object, words};
 pub(super) use plugin::{Plugin, Site};
 pub(super) use spot::{Spot, join};
 

@@ -15,9 +15,11 @@ use crate::policy::Policy;
 mod envoy;
 mod istio;
 mod module;
+mod target;
 pub(super) mod write;
 
 use module::Module;
+use target::Target;
 
 /// What Envoy must buffer above the largest body, in bytes.
 const MARGIN: usize = 64 << 10;
@@ -45,6 +47,12 @@ pub(super) struct Arguments {
     /// A label of the MCP server's pods; several must all be there
     #[arg(short = 'l', long = "selector", value_name = "KEY=VALUE")]
     selectors: Vec<String>,
+    /// Instead of labels: a `Gateway` of the Gateway API, or what a waypoint serves, a `Service` or `ServiceEntry`
+    #[arg(long, value_name = "KIND/NAME", conflicts_with = "selectors")]
+    target_ref: Option<String>,
+    /// The labels or the `Gateway` are those of an ingress gateway that ends mutual TLS itself, not of a server or waypoint
+    #[arg(long)]
+    gateway: bool,
     /// Where a plain Envoy listens
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:10443")]
     listen: String,
@@ -61,6 +69,8 @@ enum Form {
     WasmPlugin,
     /// An Istio `WasmPlugin`, and an `EnvoyFilter` with Envoy's buffer filter; nothing leaves
     WasmPluginBuffered,
+    /// An Istio `TrafficExtension`, which newer versions have for `WasmPlugin`; the head of a refused call may leave
+    TrafficExtension,
     /// A bootstrap of a plain Envoy; nothing leaves
     Envoy,
 }
@@ -69,7 +79,7 @@ impl Form {
     fn hold(self) -> Hold {
         match self {
             Self::Envoy | Self::EnvoyFilter => Hold::Headers,
-            Self::WasmPlugin | Self::WasmPluginBuffered => Hold::Body,
+            Self::TrafficExtension | Self::WasmPlugin | Self::WasmPluginBuffered => Hold::Body,
         }
     }
 }
@@ -90,37 +100,47 @@ impl Fitted {
 
 pub(super) fn run(arguments: &Arguments, out: &mut String) -> Result<Outcome, Failure> {
     let source = Source::read(&arguments.policy)?;
-    let policy = fitted(&source, arguments.form)?;
     let module = Module::read(&arguments.module, arguments.sha256.as_deref(), arguments.form == Form::Envoy)?;
-    let text = match arguments.form {
-        Form::Envoy => envoy::bootstrap(&policy, &module, &arguments.listen, &arguments.server)?,
-        form => {
-            let target = istio::Target::read(&arguments.name, arguments.namespace.as_deref(), &arguments.selectors)?;
-            match form {
-                Form::EnvoyFilter => istio::envoy_filter(&policy, &module, &target),
-                Form::WasmPlugin => istio::wasm_plugin(&policy, &module, &target, false),
-                Form::WasmPluginBuffered | Form::Envoy => istio::wasm_plugin(&policy, &module, &target, true),
-            }
-        }
+    let target = match arguments.form {
+        Form::Envoy => None,
+        form => Some(Target::read(arguments, form)?),
+    };
+    let policy = fitted(&source, arguments.form, target.as_ref())?;
+    let text = match &target {
+        Some(target) => istio::objects(arguments.form, &policy, &module, target),
+        None => envoy::bootstrap(&policy, &module, &arguments.listen, &arguments.server)?,
     };
     check(&text, &policy.hash)?;
     out.push_str(&text);
     Ok(Outcome::Yes)
 }
 
-/// The policy with `hold` and `identity.verification` as the form needs them.
-fn fitted(source: &Source, form: Form) -> Result<Fitted, Failure> {
+/// The policy with `hold` and `identity` as the form needs them.
+fn fitted(source: &Source, form: Form, target: Option<&Target>) -> Result<Fitted, Failure> {
     let embedded = source.embedded().map_err(|faults| source.failure(&faults))?;
     embedded.config().map_err(|faults| source.failure(&faults))?;
     let mut node = embedded.node().cloned().ok_or_else(|| format!("{}: holds no policy", source.name))?;
-    let hold = if form.hold() == Hold::Headers { "headers" } else { "body" };
-    write::set(&mut node, &["hold"], hold);
-    if form != Form::Envoy {
-        write::set(&mut node, &["identity", "verification"], "listener");
-    }
+    fit(&mut node, form, target);
     let config = Config::read(&node).map_err(|faults| format!("{}: as this form needs it: {faults}", source.name))?;
     let hash = Policy::compile(config.clone()).hash().to_owned();
     Ok(Fitted { node, config, hash })
+}
+
+/// In Istio the listener verifies callers; in front of a waypoint's filters another one does, and passes on who they are.
+fn fit(node: &mut Node, form: Form, target: Option<&Target>) {
+    let hold = if form.hold() == Hold::Headers { "headers" } else { "body" };
+    write::set(node, &["hold"], hold);
+    match target {
+        Some(target) if target.is_waypoint() => {
+            write::unset(node, &["identity", "verification"]);
+            write::set(node, &["identity", "source"], "istio_waypoint");
+        }
+        Some(_) => {
+            write::unset(node, &["identity", "source"]);
+            write::set(node, &["identity", "verification"], "listener");
+        }
+        None => {}
+    }
 }
 
 /// Holds what was written against the same rules as what people write.
@@ -136,5 +156,46 @@ fn check(text: &str, hash: &str) -> Result<(), Failure> {
             Err(format!("this policy does not work in this form: {}: {}{help}", finding.code, finding.message))
         }
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    /// The policy as JSON, as the form needs it.
+    fn fitted_json(policy: &str, choice: &[&str]) -> String {
+        let line =
+            [&["wrap", "--form", "wasm-plugin", "--module", "x", "--namespace", "tools"], choice, &["-"]].concat();
+        let arguments = Line::try_parse_from(line).expect("arguments").arguments;
+        let target = Target::read(&arguments, arguments.form).expect("a target");
+        let mut node = Node::from_json(policy.as_bytes()).expect("JSON");
+        fit(&mut node, arguments.form, Some(&target));
+        write::json(&node).split_whitespace().collect()
+    }
+
+    #[test]
+    fn a_policy_for_a_waypoint_names_the_source_and_one_for_a_listener_its_verification() {
+        for (choice, identity) in [
+            (&["--target-ref", "Gateway/x"][..], r#""source":"istio_waypoint""#),
+            (&["--target-ref", "Service/x"], r#""source":"istio_waypoint""#),
+            (&["--target-ref", "Gateway/x", "--gateway"], r#""verification":"listener""#),
+            (&["-l", "a=b", "--gateway"], r#""verification":"listener""#),
+            (&["-l", "a=b"], r#""verification":"listener""#),
+        ] {
+            for before in ["", r#""verification":"listener""#, r#""source":"istio_waypoint""#] {
+                let json = fitted_json(&format!(r#"{{"identity":{{{before}}}}}"#), choice);
+                let expected = format!(r#"{{"identity":{{{identity}}},"hold":"body"}}"#);
+                assert_eq!(json, expected, "{choice:?} {before}");
+            }
+        }
     }
 }

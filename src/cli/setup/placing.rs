@@ -1,6 +1,7 @@
 //! Where the filter stands: in which chains, at which place in them, in front of which pods.
 
 use super::holding::{ROUTER, is_of_type, subfilter};
+use super::pods::ROOT_NAMESPACE;
 use super::rules::{
     FILTER_BEHIND, FILTER_MISPLACED, FILTER_NOT_INSERTED, FILTER_OFF, OUTBOUND_TRAFFIC, SELECTS_EVERYTHING,
 };
@@ -99,6 +100,15 @@ fn by_patches(case: &Case<'_, '_>) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     for patch in &insertions {
+        let discovery = patch.dig(&["patch", "value", "config_discovery"]);
+        let urls = discovery.get("type_urls");
+        let is_wasm =
+            |url: &Spot<'_>| url.text().is_some_and(|it| it.ends_with("/envoy.extensions.filters.http.wasm.v3.Wasm"));
+        if discovery.is_there() && !urls.items().iter().any(is_wasm) {
+            let message = "does not list the type of the wasm filter: Envoy rejects the filter's configuration";
+            let help = "write `[type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm]`";
+            findings.push(found(&FILTER_NOT_INSERTED, &urls, message, help));
+        }
         let operation = patch.dig(&["patch", "operation"]);
         let by_router = subfilter(patch) == Some("envoy.filters.http.router");
         let is_classed = patch.dig(&["patch", "filterClass"]).is_there();
@@ -126,12 +136,16 @@ fn by_patches(case: &Case<'_, '_>) -> Vec<Finding> {
 /// A plugin for a gateway or a waypoint has no inbound side, and is left alone.
 fn outbound_plugin(object: &Object<'_>) -> Option<Finding> {
     let spec = object.spec();
-    let is_gateway = object.labels().iter().any(|(key, value)| key.contains("gateway") || value.contains("gateway"));
-    if is_gateway || is_targeted(&spec) {
-        return None;
-    }
     let selectors = spec.get("match").items();
     let is_server = |selector: &Spot<'_>| selector.get("mode").text() == Some("SERVER");
+    if object.is_of_gateway() {
+        let lost = selectors.iter().find(|selector| is_server(selector))?.get("mode");
+        let message = "Istio takes the traffic of gateways for outbound: the filter judges nothing there";
+        return Some(found(&FILTER_NOT_INSERTED, &lost, message, "leave `mode` out for a gateway"));
+    }
+    if !object.targets().is_empty() {
+        return None;
+    }
     let wrong = match selectors.iter().find(|selector| !is_server(selector)) {
         Some(selector) => selector.clone(),
         None if selectors.is_empty() => spec.get("match"),
@@ -141,21 +155,19 @@ fn outbound_plugin(object: &Object<'_>) -> Option<Finding> {
     Some(found(&OUTBOUND_TRAFFIC, &wrong, message, "write `match: [{ mode: SERVER }]`"))
 }
 
-fn is_targeted(spec: &Spot<'_>) -> bool {
-    spec.get("targetRefs").is_there() || spec.get("targetRef").is_there()
-}
-
 fn selects_everything(object: &Object<'_>) -> Option<Finding> {
     let spec = object.spec();
-    if !object.labels().is_empty() || is_targeted(&spec) {
+    if !object.targets().is_empty() {
         return None;
     }
-    let (key, whole) = match (object.kind, object.namespace()) {
-        ("EnvoyFilter", "istio-system") => ("workloadSelector", "the mesh"),
-        ("EnvoyFilter", _) => ("workloadSelector", "its namespace"),
-        (_, "istio-system") => ("selector", "the mesh"),
-        _ => ("selector", "its namespace"),
-    };
+    let is_mesh_wide = object.namespace() == ROOT_NAMESPACE;
+    if !object.labels().is_empty() {
+        let message = "in Istio's root namespace it is for the pods of every namespace that have these labels";
+        let help = "put it into the namespace of the server's pods";
+        return (is_mesh_wide && !object.is_of_gateway()).then(|| found(&SELECTS_EVERYTHING, &spec, message, help));
+    }
+    let key = if object.kind == "EnvoyFilter" { "workloadSelector" } else { "selector" };
+    let whole = if is_mesh_wide { "the mesh" } else { "its namespace" };
     let message = format!("without `{key}` the one policy stands in front of every workload of {whole}");
     Some(found(&SELECTS_EVERYTHING, &spec, message, "select the pods of the server by their labels"))
 }

@@ -24,6 +24,7 @@ rules! {
     CLIENT_CERTIFICATE_OPTIONAL: Warning, "client_certificate_optional", "callers without a certificate are let in";
     CONFIGURATION_MISSING: Warning, "configuration_missing", "the filter is given no policy and refuses every request";
     CONFIGURATION_UNSEEN: Note, "configuration_unseen", "the policy comes from elsewhere and was not checked";
+    EVERYBODY_ALLOWED: Warning, "everybody_allowed", "an AuthorizationPolicy keeps nobody out";
     EXPIRED_CERTIFICATES: Warning, "expired_certificates", "expired client certificates are accepted";
     FAILS_OPEN: Error, "fails_open", "requests pass unjudged when the filter fails";
     FAILS_FOR_GOOD: Note, "fails_for_good", "after one fault a worker refuses everything";
@@ -45,6 +46,8 @@ rules! {
     MESH_LIFETIME_UNBOUNDED: Note, "mesh_lifetime_unbounded", "Istio ends no stream or connection for its age";
     MODULE_HASH: Error, "module_hash", "the module's hash is not one";
     MODULE_NOT_PINNED: Warning, "module_not_pinned", "the module is fetched without a hash";
+    MUTUAL_TLS_UNSAID: Warning, "mutual_tls_unsaid", "no PeerAuthentication asks the server's pods for mutual TLS";
+    NOBODY_ALLOWED: Error, "nobody_allowed", "an AuthorizationPolicy lets nobody through to the filter";
     NO_MUTUAL_TLS: Error, "no_mutual_tls", "nobody has an identity: mutual TLS does not end here";
     NO_REQUEST_TIMEOUT: Warning, "no_request_timeout", "requests that trickle in never end";
     NOT_HTTP: Error, "not_http", "the plugin is not loaded as an HTTP filter";
@@ -52,13 +55,20 @@ rules! {
     PLACEHOLDER: Error, "placeholder", "a placeholder was left in";
     PLAINTEXT_ALLOWED: Warning, "plaintext_allowed", "requests without mutual TLS reach the filter, and are refused one by one";
     PORT_NOT_HTTP: Warning, "port_not_http", "in Istio, connections to this port may pass by every HTTP filter";
+    PORT_UNJUDGED: Error, "port_unjudged", "the filter is for a port on which the pods do not listen";
     POST_HANGS: Error, "post_hangs", "every POST hangs";
     PRECOMPILED_CODE: Warning, "precompiled_code", "machine code that comes along with the module runs unverified";
+    PRINCIPAL_NEVER_MATCHES: Error, "principal_never_matches", "an AuthorizationPolicy names a principal that nobody has";
+    PRINCIPAL_WIDE: Warning, "principal_wide", "an AuthorizationPolicy lets in more callers than it names";
+    RATE_LIMIT_IDLE: Warning, "rate_limit_idle", "a rate limit by caller or tool limits nothing";
     ROUTE_TIMEOUT: Note, "route_timeout", "event streams and long calls are cut after 15 seconds";
+    RUNTIME_UNKNOWN: Error, "runtime_unknown", "no runtime of that name runs the module";
     SELECTS_EVERYTHING: Warning, "selects_everything", "one policy stands in front of every workload of a namespace";
+    SELECTS_NOTHING: Warning, "selects_nothing", "no pod has the labels that the filter is for";
     SERVER_UNGUARDED: Warning, "server_unguarded", "another way leads to the server past the filter";
     SESSION_RESUMPTION: Warning, "session_resumption", "callers that resume a TLS session are refused";
     SEVERAL_SERVERS: Warning, "several_servers", "one policy without a scope guards several servers";
+    TARGET_UNKNOWN: Error, "target_unknown", "the filter is for an object that Istio does not attach it to";
     UNTRUSTED_CERTIFICATES: Error, "untrusted_certificates", "certificates that nobody vouches for are let in";
     VERIFICATION_NOT_LISTENER: Warning, "verification_not_listener", "in Istio good callers are refused on resumed TLS sessions";
     WAYPOINT_IDENTITY_ELSEWHERE: Error, "waypoint_identity_elsewhere", "callers are looked for where only a waypoint has them";

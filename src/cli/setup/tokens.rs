@@ -1,6 +1,7 @@
 //! Tokens that a policy asks for: what verifies them, and where their claims arrive.
 
 use super::holding::{is_of_type, subfilter};
+use super::pods::{self, reaches};
 use super::rules::{
     CLAIMS_FORGEABLE, CLAIMS_NOT_FORWARDED, CLAIMS_OVERWRITTEN, CLAIMS_UNVERIFIED, ISSUER_UNKNOWN, JWT_AUTHN_BEHIND,
     JWT_AUTHN_MISSING, JWT_AUTHN_UNSEEN,
@@ -153,10 +154,18 @@ fn in_mesh(case: &Case<'_, '_>, object: &Object<'_>, bindings: &[&Binding]) -> V
     for (_, patch) in case.world.patches(|other| other.namespace() == object.namespace()) {
         findings.extend(forging(&patch.dig(&["patch", "value"])));
     }
-    let requests = case.world.objects.iter().filter(|other| other.kind == "RequestAuthentication");
-    let rules: Vec<Spot<'_>> = requests.flat_map(|object| object.spec().get("jwtRules").items()).collect();
+    let requests: Vec<_> = case.world.objects.iter().filter(|other| other.kind == "RequestAuthentication").collect();
+    let own = requests.iter().filter(|request| reaches(case.world, request, object));
+    let rules: Vec<Spot<'_>> = own.flat_map(|object| object.spec().get("jwtRules").items()).collect();
     let configuration = case.plugin.configuration();
-    if rules.is_empty() {
+    // A file that shows the pods, or such objects for others, shows what is meant for these.
+    let other = requests.first().map(|request| request.spec());
+    let shown = other.or_else(|| (!pods::of(case.world, object).is_empty()).then(|| configuration.clone()));
+    if let Some(place) = shown.filter(|_| rules.is_empty()) {
+        let message = "the policy asks for tokens, and no RequestAuthentication here has rules for its pods";
+        let help = "write `jwtRules` into one that selects the pods of the server";
+        findings.push(found(&JWT_AUTHN_MISSING, &place, message, help));
+    } else if rules.is_empty() {
         let message = "the policy asks for tokens; no RequestAuthentication is here that verifies them";
         let help = "check both in one go, and see that it selects the same pods";
         findings.push(found(&JWT_AUTHN_UNSEEN, &configuration, message, help));
@@ -178,7 +187,8 @@ fn in_mesh(case: &Case<'_, '_>, object: &Object<'_>, bindings: &[&Binding]) -> V
         };
         let help = "leave `source`, `header` and `metadata_key` out of the policy";
         findings.extend(fault.map(|(spot, message)| found(&CLAIMS_NOT_FORWARDED, spot, message, help)));
-        let issued: Vec<_> = rules.iter().map(|rule| rule.get("issuer").text()).collect();
+        // Istio rejects a rule without an issuer.
+        let issued: Vec<_> = rules.iter().filter_map(|rule| rule.get("issuer").text()).map(Some).collect();
         if !rules.is_empty() {
             findings.extend(unknown_issuers(binding, &issued, &place));
         }

@@ -45,10 +45,8 @@ fn place(case: &Case<'_, '_>) -> Place {
         Site::Chain(..) => return Place::Elsewhere,
         Site::Patch(object, _) | Site::WasmPlugin(object) => object,
     };
-    let spec = object.spec();
-    let mut targets = spec.get("targetRefs").items();
-    targets.extend(Some(spec.get("targetRef")).filter(Spot::is_there));
-    let places: Vec<Place> = targets.iter().map(|target| of_target(case, object.namespace(), target)).collect();
+    let places: Vec<Place> =
+        object.target_refs().iter().map(|target| of_target(case, object.namespace(), target)).collect();
     let is_waypoint = |place: &Place| matches!(place, Place::Waypoint);
     match places.iter().any(is_waypoint) {
         true => Place::Waypoint,

@@ -37,18 +37,49 @@ impl<'s> Object<'s> {
     pub(in crate::cli) fn labels(&self) -> Vec<(&'s str, &'s str)> {
         let labels = match self.kind {
             "EnvoyFilter" => self.spec().dig(&["workloadSelector", "labels"]),
+            "Service" => self.spec().get("selector"),
             _ => self.spec().dig(&["selector", "matchLabels"]),
         };
-        let mut labels: Vec<_> =
-            labels.members().into_iter().map(|(key, value)| (key, value.word().unwrap_or_default())).collect();
+        let mut labels = words(&labels);
         labels.sort_unstable();
         labels
     }
 
+    /// What it is for by reference, instead of by labels: pairs of kind and name.
+    pub(in crate::cli) fn targets(&self) -> Vec<(&'s str, &'s str)> {
+        let mut targets: Vec<_> = self
+            .target_refs()
+            .iter()
+            .map(|it| (it.get("kind").word().unwrap_or_default(), it.get("name").word().unwrap_or_default()))
+            .collect();
+        targets.sort_unstable();
+        targets
+    }
+
+    pub(in crate::cli) fn target_refs(&self) -> Vec<Spot<'s>> {
+        let mut all = self.spec().get("targetRefs").items();
+        all.extend(Some(self.spec().get("targetRef")).filter(Spot::is_there));
+        all
+    }
+
+    /// Whether its labels are those of a gateway, as far as their words tell.
+    pub(in crate::cli) fn is_of_gateway(&self) -> bool {
+        self.labels().iter().any(|(key, value)| key.contains("gateway") || value.contains("gateway"))
+    }
+
     /// Whether every pod that `other` is for is one that this is for, as far as the two tell.
     pub(in crate::cli) fn covers(&self, other: &Self) -> bool {
+        let targets = self.targets();
         let theirs = other.labels();
-        self.namespace() == other.namespace() && self.labels().iter().all(|label| theirs.contains(label))
+        self.namespace() == other.namespace()
+            && (targets.is_empty() || targets == other.targets())
+            && self.labels().iter().all(|label| theirs.contains(label))
+    }
+
+    /// The pods that it runs, as a template.
+    pub(in crate::cli) fn template(&self) -> Option<Spot<'s>> {
+        let template = if self.kind == "Pod" { self.spot.clone() } else { self.spec().get("template") };
+        template.dig(&["spec", "containers"]).is_there().then_some(template)
     }
 
     /// As messages name it: `WasmPlugin tools/mcp-toolgate`.
@@ -58,4 +89,9 @@ impl<'s> Object<'s> {
             (namespace, name) => format!("{} {namespace}/{name}", self.kind),
         }
     }
+}
+
+/// A mapping of texts, such as labels.
+pub(in crate::cli) fn words<'s>(spot: &Spot<'s>) -> Vec<(&'s str, &'s str)> {
+    spot.members().into_iter().map(|(key, value)| (key, value.word().unwrap_or_default())).collect()
 }

@@ -37,6 +37,18 @@ pub(super) fn set(node: &mut Node, path: &[&str], text: &str) {
     }
 }
 
+/// Takes away a member below the top of a policy, if it is there.
+pub(super) fn unset(node: &mut Node, path: &[&str]) {
+    let (Value::Map(members), Some((key, rest))) = (&mut node.value, path.split_first()) else {
+        return;
+    };
+    if rest.is_empty() {
+        members.retain(|member| member.key != *key);
+    } else if let Some(member) = members.iter_mut().find(|member| member.key == *key) {
+        unset(&mut member.node, rest);
+    }
+}
+
 /// Several lines of JSON, in ASCII.
 pub(super) fn json(node: &Node) -> String {
     let mut text = String::new();

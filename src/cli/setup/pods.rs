@@ -1,0 +1,130 @@
+//! Which pods an object is for, where a file shows pods.
+
+use super::rules::{PORT_UNJUDGED, SELECTS_NOTHING, TARGET_UNKNOWN};
+use super::{Case, World, found};
+use crate::cli::finding::Finding;
+use crate::cli::source::{Object, Site, Spot, words};
+
+/// Where Istio takes objects as being for all namespaces, unless it is told otherwise.
+pub(super) const ROOT_NAMESPACE: &str = "istio-system";
+
+/// What a `targetRefs` may name: groups and kinds.
+const TARGETS: [(&str, &str); 5] = [
+    ("", "Service"),
+    ("core", "Service"),
+    ("gateway.networking.k8s.io", "Gateway"),
+    ("gateway.networking.k8s.io", "GatewayClass"),
+    ("networking.istio.io", "ServiceEntry"),
+];
+
+pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
+    let Some(object) = case.object() else {
+        return Vec::new();
+    };
+    let mut findings: Vec<Finding> = object.target_refs().iter().filter_map(unknown_target).collect();
+    if !object.targets().is_empty() {
+        return findings;
+    }
+    findings.extend(selects_nothing(case.world, object));
+    if let Site::WasmPlugin(plugin) = &case.plugin.site {
+        findings.extend(unjudged_port(case.world, plugin));
+    }
+    findings
+}
+
+/// The pods that an object is for by its labels.
+pub(super) fn of<'s>(world: &World<'s>, object: &Object<'s>) -> Vec<Spot<'s>> {
+    let labels = object.labels();
+    let has_labels = |template: &Spot<'s>| {
+        let own = words(&template.dig(&["metadata", "labels"]));
+        labels.iter().all(|label| own.contains(label))
+    };
+    in_namespace(world, object).into_iter().filter(has_labels).collect()
+}
+
+fn in_namespace<'s>(world: &World<'s>, object: &Object<'s>) -> Vec<Spot<'s>> {
+    let beside = world.objects.iter().filter(|other| other.namespace() == object.namespace());
+    beside.filter_map(Object::template).collect()
+}
+
+/// Whether a policy is for the pods that `object` is for, as far as the file tells.
+pub(super) fn reaches<'s>(world: &World<'s>, policy: &Object<'s>, object: &Object<'s>) -> bool {
+    let is_mesh_wide = policy.namespace() == ROOT_NAMESPACE;
+    if !policy.targets().is_empty() || !object.targets().is_empty() {
+        return policy.namespace() == object.namespace() && policy.targets() == object.targets();
+    }
+    let labels = policy.labels();
+    if labels.is_empty() {
+        return is_mesh_wide || policy.namespace() == object.namespace();
+    }
+    let pods = of(world, object);
+    let has_labels = |template: &Spot<'s>| {
+        let own = words(&template.dig(&["metadata", "labels"]));
+        labels.iter().all(|label| own.contains(label))
+    };
+    let is_beside = is_mesh_wide || policy.namespace() == object.namespace();
+    policy.covers(object) || (is_beside && !pods.is_empty() && pods.iter().all(has_labels))
+}
+
+fn unknown_target(target: &Spot<'_>) -> Option<Finding> {
+    let (group, kind) = (target.get("group"), target.get("kind"));
+    let named = (group.word().unwrap_or_default(), kind.word().unwrap_or_default());
+    let message =
+        format!("Istio applies nothing to a {} of the group `{}`: the filter judges nothing", named.1, named.0);
+    let help = "name a Gateway of gateway.networking.k8s.io, or a Service with the group \"\"";
+    (!TARGETS.contains(&named)).then(|| found(&TARGET_UNKNOWN, &kind, message, help))
+}
+
+/// Labels that no pod has, where the file shows pods.
+fn selects_nothing<'s>(world: &World<'s>, object: &Object<'s>) -> Option<Finding> {
+    let is_lost =
+        !object.labels().is_empty() && !in_namespace(world, object).is_empty() && of(world, object).is_empty();
+    let message = "no pod of this file has these labels: the filter may judge nothing";
+    is_lost.then(|| found(&SELECTS_NOTHING, &object.spec(), message, "write labels that the server's pods have"))
+}
+
+/// A port that only a Service has: Istio compares with the port that the pod listens on.
+fn unjudged_port<'s>(world: &World<'s>, plugin: &Object<'s>) -> Option<Finding> {
+    let pods = of(world, plugin);
+    let of_pods: Vec<u64> = pods
+        .iter()
+        .flat_map(|pod| pod.dig(&["spec", "containers"]).items())
+        .flat_map(|container| container.get("ports").items())
+        .filter_map(|port| port.get("containerPort").whole())
+        .chain(target_ports(world, plugin))
+        .collect();
+    let ports = plugin.spec().get("match").items().into_iter().flat_map(|it| it.get("ports").items());
+    let mut wrong =
+        ports.map(|port| port.get("number")).filter(|port| port.whole().is_some_and(|it| !of_pods.contains(&it)));
+    let port = wrong.next().filter(|_| !of_pods.is_empty())?;
+    let message = format!(
+        "the pods listen on {}, not on {}: what comes in there is not judged",
+        of_pods.iter().map(u64::to_string).collect::<Vec<_>>().join(", "),
+        port.word().unwrap_or_default()
+    );
+    Some(found(
+        &PORT_UNJUDGED,
+        &port,
+        message,
+        "write the port of the pods, not that of the Service, or leave `ports` out",
+    ))
+}
+
+/// Where Services send what is for these pods; names of ports are left to the pods.
+fn target_ports<'s>(world: &World<'s>, plugin: &Object<'s>) -> Vec<u64> {
+    let labels = plugin.labels();
+    let pods = of(world, plugin);
+    let is_for_pods = |service: &&Object<'s>| {
+        let selector = service.labels();
+        let has = |own: &[(&str, &str)]| !selector.is_empty() && selector.iter().all(|label| own.contains(label));
+        service.kind == "Service"
+            && service.namespace() == plugin.namespace()
+            && (has(&labels) || pods.iter().any(|pod| has(&words(&pod.dig(&["metadata", "labels"])))))
+    };
+    let ports = world.objects.iter().filter(is_for_pods).flat_map(|service| service.spec().get("ports").items());
+    let target = |port: Spot<'s>| {
+        let target = port.get("targetPort");
+        if target.is_there() { target.whole() } else { port.get("port").whole() }
+    };
+    ports.filter_map(target).collect()
+}
