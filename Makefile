@@ -145,6 +145,10 @@ observability: wasm test-modules tools ## Only the alert rules and the dashboard
 conformance: wasm tools ## The official conformance suite, directly and through the filter, check by check
 	@CONFORMANCE=all $(CARGO) test --locked --test e2e -- conformance:: --nocapture
 
+.PHONY: istio
+istio: wasm cli ## Make istio/ ready for kubectl: its policy checked and written into each form, the module put beside; IMAGE=REGISTRY/REPOSITORY pins an image
+	@sh istio/make.sh $(IMAGE)
+
 .PHONY: demo
 demo: wasm ## Envoy with mTLS in front of a real MCP server: calls allowed and refused
 	@$(CARGO) run --locked --quiet --example mint_certs -- certs
