@@ -2,6 +2,7 @@
 # Makes istio/ ready for `kubectl apply --server-side -k istio/overlays/FORM`: the policy is checked and written into
 # every form, and the module put where the forms take it from.
 # usage: istio/make.sh [IMAGE]     IMAGE: REGISTRY/REPOSITORY that the image of `make image` was, or will be, pushed to
+# ACCEPT names what `toolgate check` finds and is meant, such as `observe_mode`.
 set -eu
 here=$(dirname "$0")
 toolgate=$here/../dist/toolgate
@@ -40,7 +41,7 @@ EOF
     echo "istio/module/image/image.yaml: oci://$image:${version##* }, manifest sha256:$digests"
 }
 
-"$toolgate" check "$here/policy.yaml"
+"$toolgate" check ${ACCEPT:+--accept "$ACCEPT"} "$here/policy.yaml"
 "$toolgate" test "$here/cases.yaml"
 sh "$here/write-filters.sh" "$toolgate" "$here/filters"
 cp "$here/../dist/mcp_toolgate.wasm" "$here/module/mcp_toolgate.wasm.partial"

@@ -72,8 +72,10 @@ impl Checkout {
     }
 
     /// `make istio`, once module and command line are built.
-    fn make(&self, image: &str) -> Result<String, String> {
-        let output = Command::new("sh").arg(self.path("istio/make.sh")).arg(image).output().expect("`sh` starts");
+    fn make(&self, image: &str, accepted: &str) -> Result<String, String> {
+        let mut make = Command::new("sh");
+        let output = make.arg(self.path("istio/make.sh")).arg(image).env("ACCEPT", accepted).output();
+        let output = output.expect("`sh` starts");
         if output.status.success() { Ok(printed(&output)) } else { Err(printed(&output)) }
     }
 
@@ -152,7 +154,7 @@ fn without_what_make_istio_makes_nothing_is_rendered() {
 #[test]
 fn every_overlay_is_good() {
     let checkout = Checkout::new("made");
-    checkout.make(IMAGE).unwrap_or_else(|fault| panic!("{fault}"));
+    checkout.make(IMAGE, "").unwrap_or_else(|fault| panic!("{fault}"));
     let overlays: BTreeSet<String> = fs::read_dir(checkout.path("istio/overlays"))
         .expect("a folder")
         .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
@@ -280,7 +282,7 @@ fn a_policy_that_fails_leaves_everything_as_it_was() {
         let broken = read(&path).replace(from, to);
         assert_ne!(broken, read(&path));
         fs::write(&path, broken).expect("written");
-        let fault = checkout.make("").expect_err(name);
+        let fault = checkout.make("", "").expect_err(name);
         assert!(fault.contains(expected), "{name}: {fault}");
         assert!(!checkout.path("istio/module/mcp_toolgate.wasm").exists(), "{name}");
         let filter = "istio/filters/envoy-filter/filter.yaml";
@@ -292,7 +294,7 @@ fn a_policy_that_fails_leaves_everything_as_it_was() {
 fn an_image_that_cannot_be_pinned_is_refused() {
     let checkout = Checkout::new("images");
     for image in ["oci://a.b/c", "a.b/c:1", "a.b/c@sha256:0", "mcp-toolgate", "a.b/", "-a/b"] {
-        let fault = checkout.make(image).expect_err(image);
+        let fault = checkout.make(image, "").expect_err(image);
         assert!(fault.contains("write REGISTRY/REPOSITORY"), "{image}: {fault}");
     }
     for (index, expected) in [
@@ -305,10 +307,41 @@ fn an_image_that_cannot_be_pinned_is_refused() {
             Some(text) => fs::write(path, text).expect("written"),
             None => fs::remove_file(path).expect("removed"),
         }
-        let fault = checkout.make(IMAGE).expect_err(expected);
+        let fault = checkout.make(IMAGE, "").expect_err(expected);
         assert!(fault.contains(expected), "{expected}: {fault}");
     }
     assert!(!checkout.path("istio/module/image/image.yaml").exists());
+}
+
+#[test]
+fn what_is_found_of_a_policy_and_meant_is_accepted() {
+    let checkout = Checkout::new("observing");
+    let path = checkout.path("istio/policy.yaml");
+    fs::write(&path, format!("{}enforcement: observe\n", read(&path))).expect("written");
+    let fault = checkout.make("", "").expect_err("a finding");
+    assert!(fault.contains("warning[observe_mode]"), "{fault}");
+    checkout.make("", "observe_mode").unwrap_or_else(|fault| panic!("{fault}"));
+    let filter = read(checkout.path("istio/filters/envoy-filter/filter.yaml"));
+    assert!(filter.contains(r#""enforcement": "observe""#), "{filter}");
+}
+
+/// Rules that Prometheus' own rule tests hold, of metrics that are called after this filter.
+#[test]
+fn the_alerts_hold_what_their_tests_say() {
+    let mesh = root().join("istio/mesh");
+    for arguments in
+        [&["check", "rules", "--lint=all", "--lint-fatal", "alerts.yaml"][..], &["test", "rules", "alerts_test.yaml"]]
+    {
+        let mut promtool = Command::new(root().join("target/tools/promtool/promtool"));
+        let output = promtool.args(arguments).current_dir(&mesh).output();
+        let output = output.expect("promtool starts; `make tools` builds it");
+        assert!(output.status.success(), "{}", printed(&output));
+    }
+    let filter = yaml::to_json(&read(root().join("istio/filters/envoy-filter/filter.yaml")));
+    let name =
+        filter["spec"]["configPatches"][0]["patch"]["value"]["name"].as_str().expect("a name").replace(['.', '-'], "_");
+    let metric = format!("envoy_extension_config_discovery_http_filter_{name}_update_rejected[");
+    assert!(read(mesh.join("alerts.yaml")).contains(&metric), "no rule asks for {metric}");
 }
 
 /// Kustomize reads no file above a kustomization, and Envoy's bootstrap and Istio's are two: some things stand twice.
