@@ -354,6 +354,8 @@ fn what_stands_twice_is_the_same() {
     for word in requirements.split_whitespace().filter(|word| word.contains("==") || word.starts_with("--hash=")) {
         assert!(tested.contains(word), "requirements.txt: {word} is not what is tested");
     }
+    let shown = format!("$ cat istio/policy.yaml\n{}$ toolgate check", read(istio.join("policy.yaml")));
+    assert!(read(root().join("docs/istio.md")).contains(&shown), "docs/istio.md shows another policy");
     let envoy = yaml::to_json(&read(root().join("envoy/envoy.yaml")));
     let metrics: Value =
         serde_json::from_str(&read(istio.join("components/metrics/custom_bootstrap.json"))).expect("JSON");
