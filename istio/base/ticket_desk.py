@@ -1,6 +1,6 @@
 """The sample MCP server: four tools over streamable HTTP, at /mcp.
 
-HOST is where it listens: loopback, unless told otherwise, so that nobody reaches it past the pod's proxy.
+HOST and PORT are where it listens: on loopback, unless told otherwise, so that nobody reaches it past the pod's proxy.
 """
 
 import os
@@ -9,7 +9,7 @@ import uvicorn
 from mcp.server.fastmcp import FastMCP
 from mcp.server.transport_security import TransportSecuritySettings
 
-PORT = 8000
+PORT = int(os.environ.get("PORT", "8000"))
 NAMES = ["ticket-desk", "ticket-desk.mcp", "ticket-desk.mcp.svc", "ticket-desk.mcp.svc.cluster.local"]
 
 server = FastMCP(
