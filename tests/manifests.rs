@@ -216,7 +216,7 @@ fn what_is_selected_is_there(overlay: &str, objects: &[Value]) {
     }
 }
 
-/// The module's bytes are in a ConfigMap, its volume in the pod of the proxy that loads it, by the path that it loads.
+/// The module's bytes are in a `ConfigMap`, its volume in the pod of the proxy that loads it, by the path that it loads.
 fn the_module_is_mounted(overlay: &str, objects: &[Value]) {
     let module =
         of_kind(objects, "ConfigMap").into_iter().find(|map| map["binaryData"]["mcp_toolgate.wasm"].is_string());

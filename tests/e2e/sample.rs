@@ -117,13 +117,13 @@ fn connection_manager(name: &str, filters: &[Value], host: Option<String>) -> Va
     if let Some(host) = host {
         route["host_rewrite_literal"] = host.into();
     }
-    let routes = json!([{ "match": { "prefix": "/" }, "route": route }]);
+    let everything = json!([{ "match": { "prefix": "/" }, "route": route }]);
     let router = json!({ "name": "envoy.filters.http.router",
         "typed_config": { "@type": format!("{API}.filters.http.router.v3.Router") } });
     let filters: Vec<&Value> = filters.iter().chain([&router]).collect();
     json!({ "@type": format!("{API}.filters.network.http_connection_manager.v3.HttpConnectionManager"),
         "stat_prefix": name, "http_filters": filters,
-        "route_config": { "virtual_hosts": [{ "name": name, "domains": ["*"], "routes": routes }] } })
+        "route_config": { "virtual_hosts": [{ "name": name, "domains": ["*"], "routes": everything }] } })
 }
 
 fn listener(name: &str, address: &Value, manager: &Value) -> Value {
