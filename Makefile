@@ -168,6 +168,10 @@ istiod: wasm tools ## Hold the tests' listener of a sidecar against what Istio's
 conformance: wasm tools ## The official conformance suite, directly and through the filter, check by check
 	@CONFORMANCE=all $(CARGO) test --locked --test e2e -- conformance:: --nocapture
 
+.PHONY: istio
+istio: wasm cli ## Check istio/policy.yaml, write it into every form, put the module beside; IMAGE=REGISTRY/REPOSITORY pins an image
+	@ACCEPT="$(ACCEPT)" sh istio/make.sh $(IMAGE)
+
 .PHONY: demo
 demo: wasm ## Envoy with mTLS in front of a real MCP server: calls allowed and refused
 	@$(CARGO) run --locked --quiet --example mint_certs -- certs

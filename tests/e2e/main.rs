@@ -44,6 +44,7 @@ mod records;
 mod refusals;
 mod reload;
 mod rotation;
+mod sample;
 mod sessions;
 mod sidecar;
 mod spire;
