@@ -160,8 +160,9 @@ observability: wasm test-modules tools ## Only the alert rules and the dashboard
 	@$(CARGO) test --locked --test e2e observability -- --nocapture
 
 .PHONY: istiod
-istiod: wasm tools ## Hold the tests' listener of a sidecar against what Istio's own code makes (builds a part of Istio: minutes)
+istiod: wasm tools ## What Istio's own code makes of the manifests, and of the objects in tests (builds a part of Istio: minutes)
 	@sh tests/sdk/install.sh istio-generate
+	@ISTIOD=1 $(CARGO) test --locked --test manifests -- istiod:: --nocapture
 	@ISTIOD=1 $(CARGO) test --locked --test e2e -- sidecar::generated --nocapture
 
 .PHONY: conformance

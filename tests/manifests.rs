@@ -17,6 +17,8 @@ use std::process::{Command, Output};
 
 #[path = "documents/mod.rs"]
 mod documents;
+#[path = "manifests/istiod.rs"]
+mod istiod;
 
 use documents::{root, yaml};
 use serde_json::{Value, json};
@@ -340,8 +342,8 @@ fn the_alerts_hold_what_their_tests_say() {
     let filter = yaml::to_json(&read(root().join("istio/filters/envoy-filter/filter.yaml")));
     let name =
         filter["spec"]["configPatches"][0]["patch"]["value"]["name"].as_str().expect("a name").replace(['.', '-'], "_");
-    let metric = format!("envoy_extension_config_discovery_http_filter_{name}_update_rejected[");
-    assert!(read(mesh.join("alerts.yaml")).contains(&metric), "no rule asks for {metric}");
+    let metric = format!("envoy_extension_config_discovery_http_filter_{name}_update_rejected{{");
+    assert!(read(mesh.join("alerts_test.yaml")).contains(&metric), "no rule is tested with {metric}");
 }
 
 /// Kustomize reads no file above a kustomization, and Envoy's bootstrap and Istio's are two: some things stand twice.

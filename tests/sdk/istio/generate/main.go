@@ -1,5 +1,5 @@
 // Command generate writes what Istio's own control plane makes of manifests for one proxy: the listeners for what comes
-// in, their clusters, and the extension configurations (ECDS), as JSON.
+// in, their clusters, routes that come apart (RDS), and the extension configurations (ECDS), as JSON.
 //
 // usage: generate FILE NAMESPACE LABEL=VALUE sidecar|gateway OUT
 //
@@ -21,6 +21,7 @@ import (
 	cluster "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listener "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	route "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	appsv1 "k8s.io/api/apps/v1"
@@ -142,6 +143,9 @@ func generate(t test.Failer, file, namespace, selector string, kind model.NodeTy
 	return write(map[string][]proto.Message{
 		"listeners": messages(listeners, func(one *listener.Listener) bool {
 			return kind == model.Router || one.Name == model.VirtualInboundListenerName
+		}),
+		"routes": messages(server.RoutesFromListeners(proxy, listeners), func(*route.RouteConfiguration) bool {
+			return kind == model.Router
 		}),
 		"clusters": messages(server.Clusters(proxy), func(one *cluster.Cluster) bool {
 			return strings.HasPrefix(one.Name, "inbound|")
