@@ -13,7 +13,7 @@ BUDGET := 300000
 # Envoys from the floor to the newest; `make test` runs all of it on the newest, and the core of it on the others.
 ENVOYS := 1.40.0 1.39.3 1.36.4
 OLDER_ENVOYS := 1.39.3 1.36.4
-CORE := certificates:: golden:: holding:: lists:: metrics:: rate_limit:: sidecar:: spire:: configuration::an_envoy
+CORE := certificates:: golden:: holding:: lists:: metrics:: rate_limit:: sidecar:: spire:: configuration::an_envoy waypoint:: sample::
 # How long `make fuzz` runs each target, how many cases `make oracle` judges, and how many policies `make world`.
 SECONDS := 60
 CASES := 1000000
