@@ -109,3 +109,35 @@ fn generate(rendered: &str, pods: &str, kind: &str) -> Value {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&fs::read(&out).expect("it writes")).expect("JSON")
 }
+
+/// Istio lets a `Gateway` of any namespace put servers on a gateway; the server trusts the gateway's certificate.
+#[test]
+fn what_another_namespace_puts_on_the_gateway_leads_nowhere() {
+    if std::env::var_os("ISTIOD").is_none() {
+        println!("not given to istiod: `make istiod` does it");
+        return;
+    }
+    let checkout = Checkout::new("intruder");
+    checkout.make("", "").unwrap_or_else(|fault| panic!("{fault}"));
+    let rendered = checkout.render("gateway").unwrap_or_else(|fault| panic!("{fault}"));
+    let made = generate(&format!("{rendered}\n---\n{}", include_str!("intruder.yaml")), "istio=mcp-gateway", "gateway");
+    let chains = made["listeners"].as_array().expect("listeners").iter();
+    let chains: Vec<&Value> = chains.flat_map(|it| it["filter_chains"].as_array().expect("filter chains")).collect();
+    let ours = json!({ "server_names": ["mcp.example.com"] });
+    let others: Vec<&Value> = chains.into_iter().filter(|chain| chain["filter_chain_match"] != ours).collect();
+    assert_eq!(others.len(), 4, "two of TCP, two of HTTP");
+    for chain in others {
+        let filters = chain["filters"].as_array().expect("filters");
+        let manager = filters.iter().find(|filter| filter["name"] == MANAGER);
+        let Some(manager) = manager else {
+            assert_eq!(filters[0]["name"], "envoy.filters.network.rbac", "{chain}");
+            assert_eq!(filters[0]["typed_config"]["rules"], json!({}), "allows something: {chain}");
+            continue;
+        };
+        let http = manager["typed_config"]["http_filters"].as_array().expect("filters");
+        let rbac = http.iter().find(|filter| filter["name"] == "envoy.filters.http.rbac").expect("authorization");
+        let permissions = rbac["typed_config"]["rules"]["policies"].to_string();
+        assert!(permissions.contains(r#"{"requested_server_name":{"exact":"mcp.example.com"}}"#), "{permissions}");
+        assert_eq!(permissions.matches("principals").count(), 1, "one rule: {permissions}");
+    }
+}
