@@ -130,6 +130,20 @@ fn every_form_of_objects_is_read() {
     assert!(out.contains(": everything: a rule without `authorization` allows everything"), "{out}");
 }
 
+/// A section may do what the objects for it and those for the whole allow together.
+#[test]
+fn what_is_for_the_whole_is_for_its_sections_too() {
+    let whole = object("whole", &rule("r", "bot", "[read]"));
+    let section =
+        object("part", &rule("r", "bot", "[read, write]")).replace("name: desk }", "name: desk, sectionName: mcp }");
+    let (status, out, err) =
+        import(&format!("{whole}---\n{section}"), &[&TRUST[..], &["--target", "XBackend/tools/desk#mcp"]].concat());
+    assert_eq!((status, err.as_str()), (Some(0), ""), "{out}");
+    assert!(out.contains("read") && !out.contains("write"), "{out}");
+    let (status, _, err) = import(&format!("{whole}---\n{section}"), &[&TRUST[..], &["--target", "desk"]].concat());
+    assert!(status == Some(1) && err.contains("may be XBackend/tools/desk or XBackend/tools/desk#mcp"), "{err}");
+}
+
 #[test]
 fn what_the_api_refuses_is_a_fault_on_its_place() {
     let good = object("a", &rule("r", "bot", "[x]"));

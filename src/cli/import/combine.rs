@@ -1,7 +1,7 @@
 //! From objects to one map for each target. Rules of one object add up. Of several objects that allow, the API says that
 //! all must allow, and its controller that one is enough: what all of them allow is right for both.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::Finding;
 use super::object::{AccessPolicy, Rule, Target};
@@ -29,15 +29,14 @@ pub(super) struct Entry {
     pub(super) from: Vec<(String, usize)>,
 }
 
-/// The maps of all targets, in their order.
+/// The maps of all targets, in their order. What is for the whole of a target is for each of its sections, too.
 pub(super) fn combine(objects: &[AccessPolicy], cluster: &Cluster) -> Vec<Imported> {
-    let mut targets: BTreeMap<&Target, Vec<&AccessPolicy>> = BTreeMap::new();
-    for object in objects {
-        for target in object.targets.iter().collect::<BTreeSet<_>>() {
-            targets.entry(target).or_default().push(object);
-        }
-    }
-    targets.into_iter().map(|(target, objects)| Merger::new(objects, cluster).merge(target)).collect()
+    let targets: BTreeSet<&Target> = objects.iter().flat_map(|object| &object.targets).collect();
+    let of = |target: &Target| {
+        let is_for = |object: &&AccessPolicy| object.targets.iter().any(|other| other.covers(target));
+        Merger::new(objects.iter().filter(is_for).collect(), cluster).merge(target)
+    };
+    targets.into_iter().map(of).collect()
 }
 
 /// What is put together for one target.

@@ -69,6 +69,12 @@ pub(super) struct Target {
 }
 
 impl Target {
+    /// Whether what is for this is for the other one, too.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        let whole = |target: &Self| (target.kind.clone(), target.namespace.clone(), target.name.clone());
+        whole(self) == whole(other) && (self.section.is_empty() || self.section == other.section)
+    }
+
     /// Whether a word of the command line means this one.
     pub(super) fn is(&self, wanted: &str) -> bool {
         let Self { kind, namespace, name, .. } = self;
