@@ -170,8 +170,8 @@ conformance: wasm tools ## The official conformance suite, directly and through 
 	@CONFORMANCE=all $(CARGO) test --locked --test e2e -- conformance:: --nocapture
 
 .PHONY: istio
-istio: wasm cli ## Check istio/policy.yaml, write it into every form, put the module beside; IMAGE=REGISTRY/REPOSITORY pins an image
-	@ACCEPT="$(ACCEPT)" sh istio/make.sh $(IMAGE)
+istio: wasm cli $(if $(IMAGE),image) ## Check istio/policy.yaml, write it into every form, put the module beside; IMAGE=REGISTRY/REPOSITORY pins an image
+	@ACCEPT="$(ACCEPT)" sh istio/make.sh "$(IMAGE)"
 
 .PHONY: demo
 demo: wasm ## Envoy with mTLS in front of a real MCP server: calls allowed and refused

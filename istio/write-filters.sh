@@ -4,11 +4,15 @@
 set -eu
 toolgate=$1 directory=$2
 policy=$(dirname "$0")/policy.yaml
-for form in envoy-filter wasm-plugin wasm-plugin-buffered; do
+forms='envoy-filter wasm-plugin wasm-plugin-buffered'
+trap 'rm -f "$directory"/*/filter.yaml.partial' EXIT
+
+# All or none: a policy that one form cannot carry leaves the others as they are.
+for form in $forms; do
     mkdir -p "$directory/$form"
-    file=$directory/$form/filter.yaml
-    # Whole or not at all: a policy that cannot be written leaves the old file as it is.
     "$toolgate" wrap --form "$form" --module file:///etc/mcp-toolgate/mcp_toolgate.wasm \
-        --namespace mcp --selector app=ticket-desk "$policy" >"$file.partial"
-    mv "$file.partial" "$file"
+        --namespace mcp --selector app=ticket-desk "$policy" >"$directory/$form/filter.yaml.partial"
+done
+for form in $forms; do
+    mv "$directory/$form/filter.yaml.partial" "$directory/$form/filter.yaml"
 done

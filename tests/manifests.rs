@@ -9,7 +9,7 @@
     reason = "a test that cannot go on says why and stops; its modules are for several crates"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,8 @@ use std::process::{Command, Output};
 mod documents;
 #[path = "manifests/istiod.rs"]
 mod istiod;
+#[path = "manifests/names.rs"]
+mod names;
 
 use documents::{root, yaml};
 use serde_json::{Value, json};
@@ -73,6 +75,11 @@ impl Checkout {
         self.0.join(path)
     }
 
+    fn rename(&self, names: &[&str]) -> Result<String, String> {
+        let output = Command::new("sh").arg(self.path("istio/rename.sh")).args(names).output().expect("`sh` starts");
+        if output.status.success() { Ok(printed(&output)) } else { Err(printed(&output)) }
+    }
+
     /// `make istio`, once module and command line are built.
     fn make(&self, image: &str, accepted: &str) -> Result<String, String> {
         let mut make = Command::new("sh");
@@ -104,6 +111,16 @@ fn copy(from: &Path, to: &Path) {
             fs::copy(&path, &to).expect("copied");
         }
     }
+}
+
+/// What stands below a folder.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let paths = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    paths.flat_map(|path| if path.is_dir() { files(&path) } else { [(path.clone(), bytes(&path))].into() }).collect()
+}
+
+fn bytes(path: &Path) -> Vec<u8> {
+    fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 fn objects(text: &str) -> Vec<Value> {
@@ -196,6 +213,7 @@ fn what_is_selected_is_there(overlay: &str, objects: &[Value]) {
         "AuthorizationPolicy",
         "EnvoyFilter",
         "PeerAuthentication",
+        "RequestAuthentication",
         "Sidecar",
         "Telemetry",
         "TrafficExtension",
@@ -284,17 +302,20 @@ fn a_policy_that_fails_leaves_everything_as_it_was() {
         let broken = read(&path).replace(from, to);
         assert_ne!(broken, read(&path));
         fs::write(&path, broken).expect("written");
-        let fault = checkout.make("", "").expect_err(name);
+        let before = files(&checkout.path("istio"));
+        let fault = checkout.make(IMAGE, "").expect_err(name);
         assert!(fault.contains(expected), "{name}: {fault}");
-        assert!(!checkout.path("istio/module/mcp_toolgate.wasm").exists(), "{name}");
-        let filter = "istio/filters/envoy-filter/filter.yaml";
-        assert_eq!(read(checkout.path(filter)), read(root().join(filter)), "{name}");
+        assert_eq!(files(&checkout.path("istio")), before, "{name}");
     }
 }
 
 #[test]
 fn an_image_that_cannot_be_pinned_is_refused() {
     let checkout = Checkout::new("images");
+    // It would be written into the filters.
+    let policy = checkout.path("istio/policy.yaml");
+    fs::write(&policy, read(&policy).replace("server: ticket-desk", "server: desk")).expect("written");
+    let before = files(&checkout.path("istio"));
     for image in ["oci://a.b/c", "a.b/c:1", "a.b/c@sha256:0", "mcp-toolgate", "a.b/", "-a/b"] {
         let fault = checkout.make(image, "").expect_err(image);
         assert!(fault.contains("write REGISTRY/REPOSITORY"), "{image}: {fault}");
@@ -312,7 +333,32 @@ fn an_image_that_cannot_be_pinned_is_refused() {
         let fault = checkout.make(IMAGE, "").expect_err(expected);
         assert!(fault.contains(expected), "{expected}: {fault}");
     }
-    assert!(!checkout.path("istio/module/image/image.yaml").exists());
+    assert_eq!(files(&checkout.path("istio")), before);
+}
+
+/// An image of the version before stays, and is named.
+#[test]
+fn without_an_image_the_pinned_one_is_left() {
+    let checkout = Checkout::new("pinned");
+    checkout.make(IMAGE, "").unwrap_or_else(|fault| panic!("{fault}"));
+    let pinned = files(&checkout.path("istio"));
+    let printed = checkout.make("", "").unwrap_or_else(|fault| panic!("{fault}"));
+    assert!(printed.contains("image.yaml: left as it is"), "{printed}");
+    assert_eq!(files(&checkout.path("istio")), pinned);
+}
+
+/// What `docs/istio.md` writes for a server that something else deploys.
+#[test]
+fn the_filter_alone_is_rendered_for_a_server_of_others() {
+    let checkout = Checkout::new("own");
+    checkout.make(IMAGE, "").unwrap_or_else(|fault| panic!("{fault}"));
+    let page = documents::blocks("docs/istio.md");
+    let own = page.iter().find(|block| block.text.starts_with("# istio/own/kustomization.yaml\n")).expect("a block");
+    fs::create_dir(checkout.path("istio/own")).expect("a folder");
+    fs::write(checkout.path("istio/own/kustomization.yaml"), &own.text).expect("written");
+    let objects = objects(&checkout.render("../own").unwrap_or_else(|fault| panic!("{fault}")));
+    assert_eq!(objects.iter().map(|object| &object["kind"]).collect::<Vec<_>>(), ["EnvoyFilter"]);
+    the_module_is_pinned("own", &objects);
 }
 
 #[test]

@@ -134,8 +134,8 @@ fn read_label(selector: &str) -> Result<(String, String), Failure> {
 
 fn read_reference(reference: &str, form: Form, is_gateway: bool) -> Result<Place, Failure> {
     if !matches!(form, Form::TrafficExtension | Form::WasmPlugin) {
-        return Err("--target-ref: goes with `--form wasm-plugin` and `--form traffic-extension`; patches of an \
-                    EnvoyFilter for waypoints are no documented part of Istio"
+        return Err("--target-ref: goes with `--form wasm-plugin` and `--form traffic-extension`; an EnvoyFilter for \
+                    waypoints, which Istio's API has from 1.29 on, was not tried and is not written"
             .to_owned());
     }
     let (kind, name) = reference.split_once('/').unwrap_or_default();
