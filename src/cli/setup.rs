@@ -5,6 +5,7 @@ use super::source::{Chain, Embedded, Object, Plugin, Site, Source, Spot};
 use crate::config::Config;
 
 mod authorization;
+mod gateway;
 mod holding;
 mod loading;
 mod mesh;
@@ -13,6 +14,7 @@ mod order;
 mod placing;
 mod pods;
 pub(crate) mod rules;
+mod sidecar;
 mod tls;
 mod tokens;
 mod traffic;
@@ -56,6 +58,7 @@ pub(super) fn findings(source: &Source) -> Vec<Finding> {
         let case = Case { plugin, config: config.as_ref(), world: &world };
         for lint in [
             authorization::findings,
+            gateway::findings,
             holding::findings,
             loading::findings,
             mesh::findings,
@@ -63,6 +66,7 @@ pub(super) fn findings(source: &Source) -> Vec<Finding> {
             order::findings,
             placing::findings,
             pods::findings,
+            sidecar::findings,
             tls::findings,
             tokens::findings,
             traffic::findings,

@@ -42,6 +42,16 @@ pub(super) fn of<'s>(world: &World<'s>, object: &Object<'s>) -> Vec<Spot<'s>> {
     in_namespace(world, object).into_iter().filter(has_labels).collect()
 }
 
+/// Whether labels are those of a pod that `object` is for by its own, as far as the file tells.
+pub(super) fn meets<'s>(world: &World<'s>, labels: &[(&str, &str)], object: &Object<'s>) -> bool {
+    let own = object.labels();
+    let has = |all: &[(&str, &str)]| labels.iter().all(|label| all.contains(label));
+    let pods = of(world, object);
+    let is_narrower = || pods.is_empty() && !own.is_empty() && own.iter().all(|label| labels.contains(label));
+    object.targets().is_empty()
+        && (has(&own) || is_narrower() || pods.iter().any(|pod| has(&words(&pod.dig(&["metadata", "labels"])))))
+}
+
 fn in_namespace<'s>(world: &World<'s>, object: &Object<'s>) -> Vec<Spot<'s>> {
     let beside = world.objects.iter().filter(|other| other.namespace() == object.namespace());
     beside.filter_map(Object::template).collect()

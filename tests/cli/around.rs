@@ -1,0 +1,229 @@
+//! Objects around the filter in Istio that lead past it, and what `check` says of them: sound ones, each with one edit.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::{file, toolgate};
+
+/// How many files there are so far.
+static FILES: AtomicUsize = AtomicUsize::new(0);
+
+const SIDECAR: &str = include_str!("../istio/surroundings.yaml");
+
+const POLICY: &str = "callers:\n  spiffe://cluster.local/ns/agents/sa/support-bot:\n    tools: [search_tickets]\n";
+
+const HASH: &str = "4f5e6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8091";
+
+/// The server, which one account alone may call: that of the gateway or waypoint.
+const SERVER: &str = "---
+apiVersion: v1
+kind: Service
+metadata: { name: desk, namespace: tools, labels: { use: of-waypoint } }
+spec:
+  selector: { app: desk }
+  ports: [{ name: http-mcp, port: 80, targetPort: 8000 }]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: desk, namespace: tools }
+spec:
+  template:
+    metadata: { labels: { app: desk, version: v1 } }
+    spec: { containers: [{ name: server, ports: [{ containerPort: 8000 }] }] }
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: desk, namespace: tools }
+spec:
+  selector: { matchLabels: { app: desk } }
+  action: ALLOW
+  rules: [{ from: [{ source: { principals: [cluster.local/ns/tools/sa/edge] } }] }]
+";
+
+const GATEWAY: &str = "---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: edge, namespace: tools }
+spec:
+  selector: { istio: gateway }
+  servers:
+  - port: { number: 443, name: https, protocol: HTTPS }
+    hosts: [mcp.test]
+    tls: { mode: MUTUAL, credentialName: edge }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: edge, namespace: tools }
+spec:
+  hosts: [mcp.test]
+  gateways: [edge]
+  http: [{ route: [{ destination: { host: desk.tools.svc.cluster.local } }] }]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: edge, namespace: tools }
+spec:
+  template:
+    metadata: { labels: { istio: gateway, zone: a }, annotations: { inject.istio.io/templates: gateway } }
+    spec: { serviceAccountName: edge, containers: [{ name: istio-proxy, image: auto }] }
+";
+
+/// A gateway of the Gateway API.
+const ROUTED: &str = "---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: edge, namespace: tools }
+spec:
+  gatewayClassName: istio
+  tls:
+    frontend:
+      default: { validation: { mode: AllowValidOnly, caCertificateRefs: [{ group: '', kind: ConfigMap, name: ca }] } }
+  listeners:
+  - { name: https, port: 443, protocol: HTTPS, tls: { mode: Terminate, certificateRefs: [{ name: edge }] } }
+";
+
+/// What the filter stands in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Base {
+    /// The server's own pods.
+    Sidecar,
+    /// The pods of a gateway.
+    Gateway,
+    /// A gateway of the Gateway API.
+    Routed,
+}
+
+impl Base {
+    fn text(self) -> String {
+        let (choice, around): (&[&str], _) = match self {
+            Self::Sidecar => (&["--selector", "app=desk"], SIDECAR.to_owned()),
+            Self::Gateway => (&["--gateway", "--selector", "istio=gateway"], format!("{GATEWAY}{SERVER}")),
+            Self::Routed => (&["--gateway", "--target-ref", "Gateway/edge"], ROUTED.to_owned()),
+        };
+        let form = if self == Self::Routed { "wasm-plugin" } else { "envoy-filter" };
+        let module = ["--module", "oci://ghcr.io/acme/toolgate:1.0", "--sha256", HASH, "-n", "tools", "-"];
+        let (status, out, err) = toolgate(&[&["wrap", "--form", form], choice, &module].concat(), POLICY);
+        assert_eq!((status, err.as_str()), (Some(0), ""), "{self:?}");
+        format!("{out}---\n{}", around.trim_start_matches("---\n"))
+    }
+}
+
+/// The warnings and errors of a text, as one line of codes.
+fn codes(text: &str) -> String {
+    let path = file(&format!("around-{}.yaml", FILES.fetch_add(1, Ordering::Relaxed)), text);
+    let (status, out, err) = toolgate(&["check", "--format", "json", path.to_str().expect("a path")], "");
+    assert_eq!(err, "");
+    let out: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    let findings = out["files"][0]["findings"].as_array().expect("findings").iter();
+    let mut codes: Vec<_> = findings
+        .filter(|finding| finding["level"] != "note")
+        .map(|finding| finding["code"].as_str().expect("a code"))
+        .collect();
+    codes.sort_unstable();
+    codes.dedup();
+    assert_eq!(status, Some(if codes.is_empty() { 0 } else { 2 }));
+    codes.join(" ")
+}
+
+/// Base, codes, what is replaced, and by what: once in the text.
+type Edit<'t> = (Base, &'t str, &'t str, &'t str);
+
+#[track_caller]
+fn assert_found(edits: &[Edit<'_>]) {
+    for (base, expected, from, to) in edits {
+        let text = base.text();
+        assert_eq!(text.matches(from).count(), 1, "{from:?} stands once in\n{text}");
+        assert_eq!(codes(&text.replace(from, to)), *expected, "{base:?}: {from:?} -> {to:?}");
+    }
+}
+
+#[test]
+fn sound_objects_have_notes_at_most() {
+    for base in [Base::Sidecar, Base::Gateway, Base::Routed] {
+        assert_eq!(codes(&base.text()), "", "{base:?}");
+    }
+}
+
+/// A gateway for the pods with these labels, in another namespace.
+fn second(selector: &str, server: &str) -> String {
+    format!(
+        "{GATEWAY}---\napiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {{ name: other, namespace: other }}\n\
+         spec: {{ selector: {{ {selector} }}, servers: [{{ hosts: ['*'], {server} }}] }}\n"
+    )
+}
+
+#[test]
+fn gateways_that_let_past_the_filter_or_let_in_anybody_are_found() {
+    let mode = "    tls: { mode: MUTUAL, credentialName: edge }\n";
+    let tcp = "port: { number: 9000, name: tcp, protocol: TCP }";
+    let own = GATEWAY.trim_start_matches("---\n");
+    let trimmed = |text: String| text.trim_start_matches("---\n").to_owned();
+    let https = "https, protocol: HTTPS }";
+    let redirect = "port: { number: 80, name: http, protocol: HTTP }, tls: { httpsRedirect: true }";
+    let listener = "  - { name: https, port: 443, protocol: HTTPS,";
+    let frontend = ROUTED.lines().skip(6).take(3).map(|line| format!("{line}\n")).collect::<String>();
+    assert_found(&[
+        (Base::Gateway, "untrusted_certificates", "credentialName: edge", "insecureSkipVerify: true"),
+        (Base::Gateway, "server_unguarded", mode, "    tls: { mode: PASSTHROUGH }\n"),
+        (Base::Gateway, "server_unguarded", mode, "    tls: { mode: AUTO_PASSTHROUGH }\n"),
+        (Base::Gateway, "client_certificate_optional", mode, "    tls: { mode: SIMPLE }\n"),
+        (Base::Gateway, "client_certificate_optional", mode, "    tls: { mode: OPTIONAL_MUTUAL }\n"),
+        (Base::Gateway, "client_certificate_optional", mode, ""),
+        (Base::Gateway, "server_unguarded", https, "https, protocol: TLS }"),
+        (Base::Gateway, "plaintext_allowed", https, "https, protocol: HTTP }"),
+        (Base::Gateway, "", mode, "    tls: { mode: ISTIO_MUTUAL }\n"),
+        (Base::Gateway, "server_unguarded", own, &trimmed(second("istio: gateway", tcp))),
+        (Base::Gateway, "server_unguarded", own, &trimmed(second("zone: a", tcp))),
+        (Base::Gateway, "server_unguarded", own, &trimmed(second("", tcp))),
+        (Base::Gateway, "", own, &trimmed(second("zone: b", tcp))),
+        (Base::Gateway, "", own, &trimmed(second("istio: gateway", redirect))),
+        (Base::Routed, "untrusted_certificates", "AllowValidOnly", "AllowInsecureFallback"),
+        (
+            Base::Routed,
+            "untrusted_certificates",
+            "      default: {",
+            "      perPort: [{ port: 443, tls: { validation: { mode: AllowInsecureFallback } } }]\n      default: {",
+        ),
+        (Base::Routed, "client_certificate_optional", &frontend, ""),
+        (Base::Routed, "server_unguarded", listener, &listener.replace("HTTPS", "TLS")),
+        (Base::Routed, "plaintext_allowed", listener, &listener.replace("HTTPS", "HTTP")),
+        // Another gateway than the filter's.
+        (
+            Base::Routed,
+            "",
+            listener,
+            &format!(
+                "  - {{ port: 443, protocol: HTTPS }}\n---\napiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {{ name: other, namespace: tools }}\nspec:\n  gatewayClassName: istio\n  listeners:\n{}",
+                listener.replace("HTTPS", "TCP")
+            ),
+        ),
+    ]);
+    let asked = "listeners:\n  - { port: 443, protocol: HTTPS, tls: { options: { gateway.istio.io/tls-terminate-mode: MUTUAL } } }\n";
+    let (_, listeners) = ROUTED.split_once("listeners:\n").expect("listeners");
+    let text = Base::Routed.text().replace(&frontend, "").replace(&format!("listeners:\n{listeners}"), asked);
+    assert_eq!(codes(&text), "");
+    // Gateways for other pods than those of a server.
+    let beside = second("istio: gateway", tcp);
+    assert_eq!(codes(&format!("{}{beside}", Base::Sidecar.text())), "");
+}
+
+#[test]
+fn ports_of_a_sidecar_that_let_past_the_filter_are_found() {
+    let next = "---\napiVersion: telemetry.istio.io/v1\n";
+    let sidecar = |labels: &str, port: &str| {
+        format!(
+            "---\napiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {{ name: s, namespace: tools }}\nspec:\n  \
+             workloadSelector: {{ labels: {{ {labels} }} }}\n  ingress: [{{ port: {{ number: 8000, {port} }} }}]\n{next}"
+        )
+    };
+    let tls = "protocol: HTTPS, name: x }, tls: { mode: MUTUAL, insecureSkipVerify: true";
+    assert_found(&[
+        (Base::Sidecar, "", next, &sidecar("app: desk", "protocol: HTTP")),
+        (Base::Sidecar, "", next, &sidecar("app: desk", "protocol: http2")),
+        (Base::Sidecar, "port_not_http", next, &sidecar("app: desk", "protocol: TCP")),
+        (Base::Sidecar, "port_not_http", next, &sidecar("version: v1", "protocol: TCP")),
+        (Base::Sidecar, "port_not_http", next, &sidecar("app: desk", "name: x")),
+        (Base::Sidecar, "", next, &sidecar("version: v2", "protocol: TCP")),
+        (Base::Sidecar, "port_not_http", next, &sidecar("app: desk", "protocol: HTTPS")),
+        (Base::Sidecar, "untrusted_certificates", next, &sidecar("app: desk", tls)),
+    ]);
+}
