@@ -5,6 +5,7 @@ use super::source::{Chain, Embedded, Object, Plugin, Site, Source, Spot};
 use crate::config::Config;
 
 mod authorization;
+mod capture;
 mod gateway;
 mod holding;
 mod loading;
@@ -58,6 +59,7 @@ pub(super) fn findings(source: &Source) -> Vec<Finding> {
         let case = Case { plugin, config: config.as_ref(), world: &world };
         for lint in [
             authorization::findings,
+            capture::findings,
             gateway::findings,
             holding::findings,
             loading::findings,

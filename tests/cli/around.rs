@@ -227,3 +227,57 @@ fn ports_of_a_sidecar_that_let_past_the_filter_are_found() {
         (Base::Sidecar, "untrusted_certificates", next, &sidecar("app: desk", tls)),
     ]);
 }
+
+#[test]
+fn pods_that_nothing_leads_through_their_sidecar_are_found() {
+    let own = "      labels: { app: desk, version: v1 }\n";
+    let annotated = |text: &str| format!("{own}      annotations: {{ {text}, ");
+    let start = format!("{own}      annotations: {{ ");
+    let annotation = |text: &str| (start.clone(), annotated(text));
+    let exclude = |ports: &str| annotation(&format!("traffic.sidecar.istio.io/excludeInboundPorts: '{ports}'"));
+    let include = |ports: &str| annotation(&format!("traffic.sidecar.istio.io/includeInboundPorts: '{ports}'"));
+    let injected =
+        |word: &str| (own.to_owned(), own.replace("v1 }", &format!("v1, sidecar.istio.io/inject: '{word}' }}")));
+    let spec = ("      serviceAccountName: desk\n".to_owned(), "      hostNetwork: true\n".to_owned());
+    let namespace = |labels: &str| {
+        let label = "  name: tools\n  labels: ";
+        (format!("{label}{{ istio-injection: enabled }}"), format!("{label}{{ {labels} }}"))
+    };
+    let mode = |mode: &str| annotation(&format!("sidecar.istio.io/interceptionMode: {mode}"));
+    let past = [
+        exclude("8000"),
+        exclude("9090, 8000"),
+        exclude("*"),
+        include(""),
+        include("9090"),
+        injected("false"),
+        annotation("sidecar.istio.io/inject: 'false'"),
+        spec,
+        mode("NONE"),
+        namespace("istio-injection: disabled"),
+        namespace("team: a"),
+    ];
+    let through = [
+        exclude("9090"),
+        exclude(""),
+        include("*"),
+        include("8000,9090"),
+        injected("true"),
+        mode("TPROXY"),
+        namespace("istio.io/rev: stable"),
+    ];
+    for (edits, expected) in [(&past[..], "server_unguarded"), (&through[..], "")] {
+        for (from, to) in edits {
+            assert_found(&[(Base::Sidecar, expected, from, to)]);
+        }
+    }
+    // The label goes before the annotation, and before what the namespace says.
+    let (from, to) = injected("true");
+    let text = Base::Sidecar.text().replace(&from, &to);
+    let text = text.replace("annotations: { ", "annotations: { sidecar.istio.io/inject: 'false', ");
+    let (from, to) = namespace("istio-injection: disabled");
+    assert_eq!(codes(&text.replace(&from, &to)), "");
+    // A gateway is a proxy without a sidecar.
+    let account = "serviceAccountName: edge, containers";
+    assert_found(&[(Base::Gateway, "", account, "serviceAccountName: edge, hostNetwork: true, containers")]);
+}

@@ -60,6 +60,11 @@ fn is_for_gateways(case: &Case<'_, '_>, object: &Object<'_>) -> bool {
         || (contexts.is_empty() && object.is_of_gateway() && !object.spec().get("match").items().iter().any(is_server))
 }
 
+/// Whether the filter stands in the pods of a gateway, which have no inbound side.
+pub(super) fn holds(case: &Case<'_, '_>, object: &Object<'_>) -> bool {
+    is_for_gateways(case, object) || !of(case, object).is_empty()
+}
+
 fn is_of_istio(gateway: &Object<'_>) -> bool {
     gateway.spot.get("apiVersion").text().is_some_and(|version| version.starts_with("networking.istio.io/"))
 }

@@ -95,14 +95,7 @@ fn selects_nothing<'s>(world: &World<'s>, object: &Object<'s>) -> Option<Finding
 
 /// A port that only a Service has: Istio compares with the port that the pod listens on.
 fn unjudged_port<'s>(world: &World<'s>, plugin: &Object<'s>) -> Option<Finding> {
-    let pods = of(world, plugin);
-    let of_pods: Vec<u64> = pods
-        .iter()
-        .flat_map(|pod| pod.dig(&["spec", "containers"]).items())
-        .flat_map(|container| container.get("ports").items())
-        .filter_map(|port| port.get("containerPort").whole())
-        .chain(target_ports(world, plugin))
-        .collect();
+    let of_pods = ports(world, plugin);
     let ports = plugin.spec().get("match").items().into_iter().flat_map(|it| it.get("ports").items());
     let mut wrong =
         ports.map(|port| port.get("number")).filter(|port| port.whole().is_some_and(|it| !of_pods.contains(&it)));
@@ -118,6 +111,13 @@ fn unjudged_port<'s>(world: &World<'s>, plugin: &Object<'s>) -> Option<Finding> 
         message,
         "write the port of the pods, not that of the Service, or leave `ports` out",
     ))
+}
+
+/// The ports on which the pods listen that `object` is for, as far as the file tells.
+pub(super) fn ports<'s>(world: &World<'s>, object: &Object<'s>) -> Vec<u64> {
+    let containers = of(world, object).into_iter().flat_map(|pod| pod.dig(&["spec", "containers"]).items());
+    let ports = containers.flat_map(|container| container.get("ports").items());
+    ports.filter_map(|port| port.get("containerPort").whole()).chain(target_ports(world, object)).collect()
 }
 
 /// Where Services send what is for these pods; names of ports are left to the pods.
