@@ -4,6 +4,8 @@ use super::finding::{Finding, Rule};
 use super::source::{Chain, Embedded, Object, Plugin, Site, Source, Spot};
 use crate::config::Config;
 
+mod admission;
+mod ambient;
 mod authorization;
 mod capture;
 mod gateway;
@@ -58,6 +60,8 @@ pub(super) fn findings(source: &Source) -> Vec<Finding> {
         let config = policy.config().ok();
         let case = Case { plugin, config: config.as_ref(), world: &world };
         for lint in [
+            admission::findings,
+            ambient::findings,
             authorization::findings,
             capture::findings,
             gateway::findings,

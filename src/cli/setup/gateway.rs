@@ -65,7 +65,8 @@ pub(super) fn holds(case: &Case<'_, '_>, object: &Object<'_>) -> bool {
     is_for_gateways(case, object) || !of(case, object).is_empty()
 }
 
-fn is_of_istio(gateway: &Object<'_>) -> bool {
+/// Whether a Gateway is one of Istio's own kind.
+pub(super) fn is_of_istio(gateway: &Object<'_>) -> bool {
     gateway.spot.get("apiVersion").text().is_some_and(|version| version.starts_with("networking.istio.io/"))
 }
 

@@ -1,5 +1,6 @@
 //! Which pods an object is for, where a file shows pods.
 
+use super::gateway::is_of_istio as is_gateway_of_istio;
 use super::rules::{PORT_UNJUDGED, SELECTS_NOTHING, TARGET_UNKNOWN};
 use super::{Case, World, found};
 use crate::cli::finding::Finding;
@@ -21,7 +22,9 @@ pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     let Some(object) = case.object() else {
         return Vec::new();
     };
-    let mut findings: Vec<Finding> = object.target_refs().iter().filter_map(unknown_target).collect();
+    let targets = object.target_refs();
+    let mut findings: Vec<Finding> = targets.iter().filter_map(unknown_target).collect();
+    findings.extend(targets.iter().filter_map(|target| missing_target(case.world, object, target)));
     if !object.targets().is_empty() {
         return findings;
     }
@@ -40,6 +43,11 @@ pub(super) fn of<'s>(world: &World<'s>, object: &Object<'s>) -> Vec<Spot<'s>> {
         labels.iter().all(|label| own.contains(label))
     };
     in_namespace(world, object).into_iter().filter(has_labels).collect()
+}
+
+/// The pods that a Service leads to.
+pub(super) fn behind<'s>(world: &World<'s>, service: &Object<'s>) -> Vec<Spot<'s>> {
+    if service.labels().is_empty() { Vec::new() } else { of(world, service) }
 }
 
 /// Whether labels are those of a pod that `object` is for by its own, as far as the file tells.
@@ -83,6 +91,18 @@ fn unknown_target(target: &Spot<'_>) -> Option<Finding> {
         format!("Istio applies nothing to a {} of the group `{}`: the filter judges nothing", named.1, named.0);
     let help = "name a Gateway of gateway.networking.k8s.io, or a Service with the group \"\"";
     (!TARGETS.contains(&named)).then(|| found(&TARGET_UNKNOWN, &kind, message, help))
+}
+
+/// A target that is not there, where the file shows others of its kind.
+fn missing_target<'s>(world: &World<'s>, object: &Object<'s>, target: &Spot<'s>) -> Option<Finding> {
+    let (kind, name) = (target.get("kind").word()?, target.get("name"));
+    let is_beside = |other: &&Object<'s>| {
+        other.kind == kind && other.namespace() == object.namespace() && !is_gateway_of_istio(other)
+    };
+    let mut shown = world.objects.iter().filter(is_beside).peekable();
+    let is_lost = shown.peek().is_some() && shown.all(|other| Some(other.name()) != name.word());
+    let message = format!("no {kind} of this file has this name: the filter may judge nothing");
+    is_lost.then(|| found(&SELECTS_NOTHING, &name, message, "write the name of what stands in front of the server"))
 }
 
 /// Labels that no pod has, where the file shows pods.
