@@ -17,7 +17,7 @@ const HASH: &str = "4f5e6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f
 const SERVER: &str = "---
 apiVersion: v1
 kind: Service
-metadata: { name: desk, namespace: tools, labels: { use: of-waypoint } }
+metadata: { name: desk, namespace: tools, labels: { istio.io/use-waypoint: edge } }
 spec:
   selector: { app: desk }
   ports: [{ name: http-mcp, port: 80, targetPort: 8000 }]
@@ -67,6 +67,33 @@ spec:
     spec: { serviceAccountName: edge, containers: [{ name: istio-proxy, image: auto }] }
 ";
 
+/// A waypoint, and a plugin for it.
+const WAYPOINT: &str = "apiVersion: extensions.istio.io/v1alpha1
+kind: WasmPlugin
+metadata: { name: mcp-toolgate, namespace: tools }
+spec:
+  targetRefs: [{ group: gateway.networking.k8s.io, kind: Gateway, name: edge }]
+  url: oci://ghcr.io/acme/toolgate:1.0
+  sha256: 4f5e6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8091
+  phase: STATS
+  failStrategy: FAIL_RELOAD
+  pluginConfig:
+    hold: body
+    identity: { source: istio_waypoint }
+    callers: { spiffe://cluster.local/ns/agents/sa/support-bot: [search_tickets] }
+---
+apiVersion: v1
+kind: Namespace
+metadata: { name: tools, labels: { istio.io/dataplane-mode: ambient } }
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: edge, namespace: tools, labels: { istio.io/waypoint-for: service } }
+spec:
+  gatewayClassName: istio-waypoint
+  listeners: [{ name: mesh, port: 15008, protocol: HBONE }]
+";
+
 /// A gateway of the Gateway API.
 const ROUTED: &str = "---
 apiVersion: gateway.networking.k8s.io/v1
@@ -79,6 +106,13 @@ spec:
       default: { validation: { mode: AllowValidOnly, caCertificateRefs: [{ group: '', kind: ConfigMap, name: ca }] } }
   listeners:
   - { name: https, port: 443, protocol: HTTPS, tls: { mode: Terminate, certificateRefs: [{ name: edge }] } }
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: edge, namespace: tools }
+spec:
+  parentRefs: [{ name: edge }]
+  rules: [{ backendRefs: [{ name: desk, port: 80 }] }]
 ";
 
 /// What the filter stands in.
@@ -90,6 +124,7 @@ enum Base {
     Gateway,
     /// A gateway of the Gateway API.
     Routed,
+    Waypoint,
 }
 
 impl Base {
@@ -97,7 +132,11 @@ impl Base {
         let (choice, around): (&[&str], _) = match self {
             Self::Sidecar => (&["--selector", "app=desk"], SIDECAR.to_owned()),
             Self::Gateway => (&["--gateway", "--selector", "istio=gateway"], format!("{GATEWAY}{SERVER}")),
-            Self::Routed => (&["--gateway", "--target-ref", "Gateway/edge"], ROUTED.to_owned()),
+            Self::Routed => (
+                &["--gateway", "--target-ref", "Gateway/edge"],
+                format!("{ROUTED}{}", SERVER.replace("sa/edge", "sa/edge-istio")),
+            ),
+            Self::Waypoint => return format!("{WAYPOINT}{SERVER}"),
         };
         let form = if self == Self::Routed { "wasm-plugin" } else { "envoy-filter" };
         let module = ["--module", "oci://ghcr.io/acme/toolgate:1.0", "--sha256", HASH, "-n", "tools", "-"];
@@ -138,7 +177,7 @@ fn assert_found(edits: &[Edit<'_>]) {
 
 #[test]
 fn sound_objects_have_notes_at_most() {
-    for base in [Base::Sidecar, Base::Gateway, Base::Routed] {
+    for base in [Base::Sidecar, Base::Gateway, Base::Routed, Base::Waypoint] {
         assert_eq!(codes(&base.text()), "", "{base:?}");
     }
 }
@@ -198,8 +237,10 @@ fn gateways_that_let_past_the_filter_or_let_in_anybody_are_found() {
         ),
     ]);
     let asked = "listeners:\n  - { port: 443, protocol: HTTPS, tls: { options: { gateway.istio.io/tls-terminate-mode: MUTUAL } } }\n";
-    let (_, listeners) = ROUTED.split_once("listeners:\n").expect("listeners");
-    let text = Base::Routed.text().replace(&frontend, "").replace(&format!("listeners:\n{listeners}"), asked);
+    let own = "listeners:\n  - { name: https, port: 443, protocol: HTTPS, tls: { mode: Terminate, certificateRefs: [{ name: edge }] } }\n";
+    let text = Base::Routed.text().replace(&frontend, "");
+    assert!(text.contains(own), "{text}");
+    let text = text.replace(own, asked);
     assert_eq!(codes(&text), "");
     // Gateways for other pods than those of a server.
     let beside = second("istio: gateway", tcp);
@@ -280,4 +321,128 @@ fn pods_that_nothing_leads_through_their_sidecar_are_found() {
     // A gateway is a proxy without a sidecar.
     let account = "serviceAccountName: edge, containers";
     assert_found(&[(Base::Gateway, "", account, "serviceAccountName: edge, hostNetwork: true, containers")]);
+}
+
+#[test]
+fn waypoints_that_nothing_has_to_go_through_are_found() {
+    let target = "targetRefs: [{ group: gateway.networking.k8s.io, kind: Gateway, name: edge }]";
+    let service = |name: &str| format!("targetRefs: [{{ group: '', kind: Service, name: {name} }}]");
+    let used = "istio.io/use-waypoint: edge }";
+    let purpose = "istio.io/waypoint-for: service";
+    let mode = "istio.io/dataplane-mode: ambient";
+    let pod = "labels: { app: desk, version: v1 }";
+    let pod_mode = |mode: &str| format!("labels: {{ app: desk, version: v1, istio.io/dataplane-mode: {mode} }}");
+    let listener = "protocol: HBONE }";
+    let open = |from: &str| format!("protocol: HBONE, allowedRoutes: {{ namespaces: {{ from: {from} }} }} }}");
+    assert_found(&[
+        (Base::Waypoint, "selects_nothing", target, &target.replace("edge", "egde")),
+        (Base::Waypoint, "", target, &service("desk")),
+        (Base::Waypoint, "selects_nothing", target, &service("dask")),
+        (Base::Waypoint, "selects_nothing", used, "istio.io/use-waypoint: none }"),
+        (Base::Waypoint, "selects_nothing", used, "istio.io/use-waypoint: egde }"),
+        (Base::Waypoint, "selects_nothing", used, "istio.io/use-waypoint: edge, istio.io/use-waypoint-namespace: a }"),
+        (Base::Waypoint, "selects_nothing", used, "}"),
+        (Base::Waypoint, "server_unguarded", purpose, "istio.io/waypoint-for: all"),
+        (Base::Waypoint, "server_unguarded", purpose, "istio.io/waypoint-for: workload"),
+        (Base::Waypoint, "", purpose, "team: a"),
+        (Base::Waypoint, "server_unguarded", listener, &open("All")),
+        (Base::Waypoint, "", listener, &open("Same")),
+        (Base::Waypoint, "server_unguarded", mode, "istio.io/dataplane-mode: ambinet"),
+        (Base::Waypoint, "server_unguarded", mode, "team: a"),
+        (Base::Waypoint, "", mode, "istio-injection: enabled"),
+        (Base::Waypoint, "server_unguarded", pod, &pod_mode("none")),
+        (
+            Base::Waypoint,
+            "server_unguarded",
+            "spec: { containers: [{ name: server",
+            "spec: { hostNetwork: true, containers: [{ name: server",
+        ),
+    ]);
+    let text = Base::Waypoint.text();
+    // The namespace's label is for all of its Services.
+    let by_namespace = text.replace(used, "}").replace(mode, &format!("{mode}, istio.io/use-waypoint: edge"));
+    assert_eq!(codes(&by_namespace), "");
+    let by_service = text.replace(target, &service("desk"));
+    assert_eq!(codes(&by_service.replace(used, "}")), "selects_nothing");
+    assert_eq!(codes(&by_service.replace(used, "istio.io/use-waypoint: egde }")), "selects_nothing");
+    // Pods may be in the mesh by a label of their own, and a namespace that is not in the file may have any.
+    let by_pod = text.replace(mode, "team: a").replace(pod, &pod_mode("ambient"));
+    assert_eq!(codes(&by_pod), "");
+    assert_eq!(codes(&text.replace("kind: Namespace", "kind: Other")), "");
+    assert_eq!(codes(&text.replace(used, "}").replace("kind: Namespace", "kind: Other")), "");
+}
+
+#[test]
+fn servers_that_others_reach_past_a_gateway_or_waypoint_are_found() {
+    let others = "principals: [cluster.local/ns/tools/sa/edge, cluster.local/ns/agents/sa/support-bot]";
+    let elsewhere = "principals: [cluster.local/ns/agents/sa/edge]";
+    let rules =
+        "  action: ALLOW\n  rules: [{ from: [{ source: { principals: [cluster.local/ns/tools/sa/edge] } }] }]\n";
+    let ruled = |rules: &str| format!("  action: ALLOW\n  rules: [{rules}]\n");
+    let own = "{ from: [{ source: { principals: [cluster.local/ns/tools/sa/edge] } }] }";
+    let other = "from: [{ source: { namespaces: [agents] } }]";
+    let at = |port: &str| ruled(&format!("{own}, {{ {other}, to: [{{ operation: {{ ports: ['{port}'] }} }}] }}"));
+    let when = "{ when: [{ key: source.principal, values: [cluster.local/ns/tools/sa/edge] }] }";
+    let denied =
+        "  action: DENY\n  rules: [{ from: [{ source: { notPrincipals: [cluster.local/ns/tools/sa/edge] } }] }]\n";
+    for base in [Base::Gateway, Base::Waypoint] {
+        let principals = "principals: [cluster.local/ns/tools/sa/edge]";
+        assert_found(&[
+            (base, "server_unguarded", principals, others),
+            (base, "server_unguarded", principals, elsewhere),
+            (base, "server_unguarded", principals, "namespaces: [tools]"),
+            (base, "", principals, "serviceAccounts: [tools/edge]"),
+            (base, "server_unguarded", principals, "serviceAccounts: [agents/edge]"),
+            (base, "server_unguarded", "action: ALLOW", "action: AUDIT"),
+            (base, "server_unguarded", "kind: AuthorizationPolicy", "kind: Other"),
+            (
+                base,
+                "server_unguarded",
+                "matchLabels: { app: desk } }\n  action",
+                "matchLabels: { app: other } }\n  action",
+            ),
+            (base, "", rules, &ruled(when)),
+            (base, "", rules, &at("9090")),
+            (base, "server_unguarded", rules, &at("8000")),
+            (base, "", rules, denied),
+        ]);
+    }
+    let routed = "principals: [cluster.local/ns/tools/sa/edge-istio]";
+    assert_found(&[
+        (Base::Routed, "server_unguarded", routed, others),
+        (Base::Routed, "server_unguarded", "kind: AuthorizationPolicy", "kind: Other"),
+        (Base::Routed, "", "backendRefs: [{ name: desk,", "backendRefs: [{ name: other,"),
+        // Another server than that behind the gateway.
+        (Base::Gateway, "", "host: desk.tools.svc", "host: desk.other.svc"),
+    ]);
+    let unrouted = Base::Gateway.text().replace("host: desk.tools.svc", "host: desk.other.svc");
+    assert_eq!(codes(&unrouted.replace("kind: AuthorizationPolicy", "kind: Other")), "");
+}
+
+#[test]
+fn pods_beside_those_that_the_filter_is_for_are_found() {
+    let next = "---\napiVersion: telemetry.istio.io/v1\n";
+    let second = |labels: &str| {
+        format!(
+            "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{ name: canary, namespace: tools }}\nspec:\n  template:\n    \
+             metadata: {{ labels: {{ {labels} }} }}\n    spec: {{ containers: [{{ name: server }}] }}\n{next}"
+        )
+    };
+    let deployed = "kind: Deployment\nmetadata: { name: desk, namespace: tools }";
+    assert_found(&[
+        (Base::Sidecar, "", next, &second("app: desk, version: v1")),
+        (Base::Sidecar, "", next, &second("app: other")),
+        (
+            Base::Sidecar,
+            "mutual_tls_unsaid selects_nothing",
+            deployed,
+            "kind: Deployment\nmetadata: { name: desk, namespace: other }",
+        ),
+        (Base::Sidecar, "mutual_tls_unsaid selects_nothing", deployed, "kind: Deployment\nmetadata: { name: desk }"),
+    ]);
+    let wide = |text: &str| text.replace("selector: { app: desk }", "selector: { part: desk }");
+    let own = "labels: { app: desk, version: v1 }";
+    let text = wide(&Base::Sidecar.text()).replace(own, "labels: { app: desk, version: v1, part: desk }");
+    assert_eq!(codes(&text.replace(next, &second("app: desk, version: v1, part: desk"))), "");
+    assert_eq!(codes(&text.replace(next, &second("app: canary, part: desk"))), "server_unguarded");
 }

@@ -1,7 +1,7 @@
 //! Which pods an object is for, where a file shows pods.
 
 use super::gateway::is_of_istio as is_gateway_of_istio;
-use super::rules::{PORT_UNJUDGED, SELECTS_NOTHING, TARGET_UNKNOWN};
+use super::rules::{PORT_UNJUDGED, SELECTS_NOTHING, SERVER_UNGUARDED, TARGET_UNKNOWN};
 use super::{Case, World, found};
 use crate::cli::finding::Finding;
 use crate::cli::source::{Object, Site, Spot, words};
@@ -29,6 +29,7 @@ pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
         return findings;
     }
     findings.extend(selects_nothing(case.world, object));
+    findings.extend(half_guarded(case.world, object));
     if let Site::WasmPlugin(plugin) = &case.plugin.site {
         findings.extend(unjudged_port(case.world, plugin));
     }
@@ -105,12 +106,47 @@ fn missing_target<'s>(world: &World<'s>, object: &Object<'s>, target: &Spot<'s>)
     is_lost.then(|| found(&SELECTS_NOTHING, &name, message, "write the name of what stands in front of the server"))
 }
 
-/// Labels that no pod has, where the file shows pods.
+/// Labels that no pod has, where the file shows pods: of the namespace, or pods with these labels in another one.
 fn selects_nothing<'s>(world: &World<'s>, object: &Object<'s>) -> Option<Finding> {
-    let is_lost =
-        !object.labels().is_empty() && !in_namespace(world, object).is_empty() && of(world, object).is_empty();
-    let message = "no pod of this file has these labels: the filter may judge nothing";
-    is_lost.then(|| found(&SELECTS_NOTHING, &object.spec(), message, "write labels that the server's pods have"))
+    let labels = object.labels();
+    if labels.is_empty() || !of(world, object).is_empty() {
+        return None;
+    }
+    let has_labels = |other: &&Object<'s>| {
+        let own = other.template().map(|pod| words(&pod.dig(&["metadata", "labels"]))).unwrap_or_default();
+        labels.iter().all(|label| own.contains(label))
+    };
+    let is_for_all = ["", ROOT_NAMESPACE].contains(&object.namespace());
+    let elsewhere = world.objects.iter().find(has_labels).filter(|_| !is_for_all);
+    let message = match elsewhere {
+        Some(other) => {
+            format!("the pods with these labels are those of {}: the filter may judge nothing", other.title())
+        }
+        None if in_namespace(world, object).is_empty() => return None,
+        None => "no pod of this file has these labels: the filter may judge nothing".to_owned(),
+    };
+    let help = "write the labels and the namespace of the server's pods";
+    Some(found(&SELECTS_NOTHING, &object.spec(), message, help))
+}
+
+/// Services that lead to pods of which some are guarded, and others by no filter of the file.
+fn half_guarded<'s>(world: &World<'s>, object: &Object<'s>) -> Vec<Finding> {
+    let loading = world.plugins.iter().filter_map(|plugin| match &plugin.site {
+        Site::Patch(other, _) | Site::WasmPlugin(other) if other.targets().is_empty() => Some(of(world, other)),
+        _ => None,
+    });
+    let all: Vec<usize> = loading.flatten().map(|pod| pod.at).collect();
+    let own: Vec<usize> = of(world, object).iter().map(|pod| pod.at).collect();
+    let is_half = |service: &&Object<'s>| {
+        let pods = behind(world, service);
+        service.kind == "Service"
+            && pods.iter().any(|pod| own.contains(&pod.at))
+            && pods.iter().any(|pod| !all.contains(&pod.at))
+    };
+    let message = "leads to pods of which only some have the filter in front of them";
+    let help = "select all of them by the filter's labels, or only those by the Service's";
+    let services = world.objects.iter().filter(is_half);
+    services.map(|service| found(&SERVER_UNGUARDED, &service.spec().get("selector"), message, help)).collect()
 }
 
 /// A port that only a Service has: Istio compares with the port that the pod listens on.
