@@ -12,6 +12,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+#[path = "cli/around.rs"]
+mod around;
 #[path = "cli/build.rs"]
 mod build;
 #[path = "cli/cases.rs"]

@@ -4,7 +4,11 @@ use super::finding::{Finding, Rule};
 use super::source::{Chain, Embedded, Object, Plugin, Site, Source, Spot};
 use crate::config::Config;
 
+mod admission;
+mod ambient;
 mod authorization;
+mod capture;
+mod gateway;
 mod holding;
 mod loading;
 mod mesh;
@@ -13,6 +17,7 @@ mod order;
 mod placing;
 mod pods;
 pub(crate) mod rules;
+mod sidecar;
 mod tls;
 mod tokens;
 mod traffic;
@@ -55,7 +60,11 @@ pub(super) fn findings(source: &Source) -> Vec<Finding> {
         let config = policy.config().ok();
         let case = Case { plugin, config: config.as_ref(), world: &world };
         for lint in [
+            admission::findings,
+            ambient::findings,
             authorization::findings,
+            capture::findings,
+            gateway::findings,
             holding::findings,
             loading::findings,
             mesh::findings,
@@ -63,6 +72,7 @@ pub(super) fn findings(source: &Source) -> Vec<Finding> {
             order::findings,
             placing::findings,
             pods::findings,
+            sidecar::findings,
             tls::findings,
             tokens::findings,
             traffic::findings,

@@ -1,6 +1,7 @@
 //! Which pods an object is for, where a file shows pods.
 
-use super::rules::{PORT_UNJUDGED, SELECTS_NOTHING, TARGET_UNKNOWN};
+use super::gateway::is_of_istio as is_gateway_of_istio;
+use super::rules::{PORT_UNJUDGED, SELECTS_NOTHING, SERVER_UNGUARDED, TARGET_UNKNOWN};
 use super::{Case, World, found};
 use crate::cli::finding::Finding;
 use crate::cli::source::{Object, Site, Spot, words};
@@ -21,11 +22,14 @@ pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     let Some(object) = case.object() else {
         return Vec::new();
     };
-    let mut findings: Vec<Finding> = object.target_refs().iter().filter_map(unknown_target).collect();
+    let targets = object.target_refs();
+    let mut findings: Vec<Finding> = targets.iter().filter_map(unknown_target).collect();
+    findings.extend(targets.iter().filter_map(|target| missing_target(case.world, object, target)));
     if !object.targets().is_empty() {
         return findings;
     }
     findings.extend(selects_nothing(case.world, object));
+    findings.extend(half_guarded(case.world, object));
     if let Site::WasmPlugin(plugin) = &case.plugin.site {
         findings.extend(unjudged_port(case.world, plugin));
     }
@@ -40,6 +44,21 @@ pub(super) fn of<'s>(world: &World<'s>, object: &Object<'s>) -> Vec<Spot<'s>> {
         labels.iter().all(|label| own.contains(label))
     };
     in_namespace(world, object).into_iter().filter(has_labels).collect()
+}
+
+/// The pods that a Service leads to.
+pub(super) fn behind<'s>(world: &World<'s>, service: &Object<'s>) -> Vec<Spot<'s>> {
+    if service.labels().is_empty() { Vec::new() } else { of(world, service) }
+}
+
+/// Whether labels are those of a pod that `object` is for by its own, as far as the file tells.
+pub(super) fn meets<'s>(world: &World<'s>, labels: &[(&str, &str)], object: &Object<'s>) -> bool {
+    let own = object.labels();
+    let has = |all: &[(&str, &str)]| labels.iter().all(|label| all.contains(label));
+    let pods = of(world, object);
+    let is_narrower = || pods.is_empty() && !own.is_empty() && own.iter().all(|label| labels.contains(label));
+    object.targets().is_empty()
+        && (has(&own) || is_narrower() || pods.iter().any(|pod| has(&words(&pod.dig(&["metadata", "labels"])))))
 }
 
 fn in_namespace<'s>(world: &World<'s>, object: &Object<'s>) -> Vec<Spot<'s>> {
@@ -75,24 +94,64 @@ fn unknown_target(target: &Spot<'_>) -> Option<Finding> {
     (!TARGETS.contains(&named)).then(|| found(&TARGET_UNKNOWN, &kind, message, help))
 }
 
-/// Labels that no pod has, where the file shows pods.
+/// A target that is not there, where the file shows others of its kind.
+fn missing_target<'s>(world: &World<'s>, object: &Object<'s>, target: &Spot<'s>) -> Option<Finding> {
+    let (kind, name) = (target.get("kind").word()?, target.get("name"));
+    let is_beside = |other: &&Object<'s>| {
+        other.kind == kind && other.namespace() == object.namespace() && !is_gateway_of_istio(other)
+    };
+    let mut shown = world.objects.iter().filter(is_beside).peekable();
+    let is_lost = shown.peek().is_some() && shown.all(|other| Some(other.name()) != name.word());
+    let message = format!("no {kind} of this file has this name: the filter may judge nothing");
+    is_lost.then(|| found(&SELECTS_NOTHING, &name, message, "write the name of what stands in front of the server"))
+}
+
+/// Labels that no pod has, where the file shows pods: of the namespace, or pods with these labels in another one.
 fn selects_nothing<'s>(world: &World<'s>, object: &Object<'s>) -> Option<Finding> {
-    let is_lost =
-        !object.labels().is_empty() && !in_namespace(world, object).is_empty() && of(world, object).is_empty();
-    let message = "no pod of this file has these labels: the filter may judge nothing";
-    is_lost.then(|| found(&SELECTS_NOTHING, &object.spec(), message, "write labels that the server's pods have"))
+    let labels = object.labels();
+    if labels.is_empty() || !of(world, object).is_empty() {
+        return None;
+    }
+    let has_labels = |other: &&Object<'s>| {
+        let own = other.template().map(|pod| words(&pod.dig(&["metadata", "labels"]))).unwrap_or_default();
+        labels.iter().all(|label| own.contains(label))
+    };
+    let is_for_all = ["", ROOT_NAMESPACE].contains(&object.namespace());
+    let elsewhere = world.objects.iter().find(has_labels).filter(|_| !is_for_all);
+    let message = match elsewhere {
+        Some(other) => {
+            format!("the pods with these labels are those of {}: the filter may judge nothing", other.title())
+        }
+        None if in_namespace(world, object).is_empty() => return None,
+        None => "no pod of this file has these labels: the filter may judge nothing".to_owned(),
+    };
+    let help = "write the labels and the namespace of the server's pods";
+    Some(found(&SELECTS_NOTHING, &object.spec(), message, help))
+}
+
+/// Services that lead to pods of which some are guarded, and others by no filter of the file.
+fn half_guarded<'s>(world: &World<'s>, object: &Object<'s>) -> Vec<Finding> {
+    let loading = world.plugins.iter().filter_map(|plugin| match &plugin.site {
+        Site::Patch(other, _) | Site::WasmPlugin(other) if other.targets().is_empty() => Some(of(world, other)),
+        _ => None,
+    });
+    let all: Vec<usize> = loading.flatten().map(|pod| pod.at).collect();
+    let own: Vec<usize> = of(world, object).iter().map(|pod| pod.at).collect();
+    let is_half = |service: &&Object<'s>| {
+        let pods = behind(world, service);
+        service.kind == "Service"
+            && pods.iter().any(|pod| own.contains(&pod.at))
+            && pods.iter().any(|pod| !all.contains(&pod.at))
+    };
+    let message = "leads to pods of which only some have the filter in front of them";
+    let help = "select all of them by the filter's labels, or only those by the Service's";
+    let services = world.objects.iter().filter(is_half);
+    services.map(|service| found(&SERVER_UNGUARDED, &service.spec().get("selector"), message, help)).collect()
 }
 
 /// A port that only a Service has: Istio compares with the port that the pod listens on.
 fn unjudged_port<'s>(world: &World<'s>, plugin: &Object<'s>) -> Option<Finding> {
-    let pods = of(world, plugin);
-    let of_pods: Vec<u64> = pods
-        .iter()
-        .flat_map(|pod| pod.dig(&["spec", "containers"]).items())
-        .flat_map(|container| container.get("ports").items())
-        .filter_map(|port| port.get("containerPort").whole())
-        .chain(target_ports(world, plugin))
-        .collect();
+    let of_pods = ports(world, plugin);
     let ports = plugin.spec().get("match").items().into_iter().flat_map(|it| it.get("ports").items());
     let mut wrong =
         ports.map(|port| port.get("number")).filter(|port| port.whole().is_some_and(|it| !of_pods.contains(&it)));
@@ -108,6 +167,13 @@ fn unjudged_port<'s>(world: &World<'s>, plugin: &Object<'s>) -> Option<Finding> 
         message,
         "write the port of the pods, not that of the Service, or leave `ports` out",
     ))
+}
+
+/// The ports on which the pods listen that `object` is for, as far as the file tells.
+pub(super) fn ports<'s>(world: &World<'s>, object: &Object<'s>) -> Vec<u64> {
+    let containers = of(world, object).into_iter().flat_map(|pod| pod.dig(&["spec", "containers"]).items());
+    let ports = containers.flat_map(|container| container.get("ports").items());
+    ports.filter_map(|port| port.get("containerPort").whole()).chain(target_ports(world, object)).collect()
 }
 
 /// Where Services send what is for these pods; names of ports are left to the pods.

@@ -64,7 +64,7 @@ rules! {
     ROUTE_TIMEOUT: Note, "route_timeout", "event streams and long calls are cut after 15 seconds";
     RUNTIME_UNKNOWN: Error, "runtime_unknown", "no runtime of that name runs the module";
     SELECTS_EVERYTHING: Warning, "selects_everything", "one policy stands in front of every workload of a namespace";
-    SELECTS_NOTHING: Warning, "selects_nothing", "no pod has the labels that the filter is for";
+    SELECTS_NOTHING: Warning, "selects_nothing", "the file shows nothing that the filter would judge";
     SERVER_UNGUARDED: Warning, "server_unguarded", "another way leads to the server past the filter";
     SESSION_RESUMPTION: Warning, "session_resumption", "callers that resume a TLS session are refused";
     SEVERAL_SERVERS: Warning, "several_servers", "one policy without a scope guards several servers";

@@ -36,8 +36,8 @@ impl<'s> Object<'s> {
     /// Which pods it is for, as sorted labels; none for all of its namespace.
     pub(in crate::cli) fn labels(&self) -> Vec<(&'s str, &'s str)> {
         let labels = match self.kind {
-            "EnvoyFilter" => self.spec().dig(&["workloadSelector", "labels"]),
-            "Service" => self.spec().get("selector"),
+            "EnvoyFilter" | "Sidecar" => self.spec().dig(&["workloadSelector", "labels"]),
+            "Gateway" | "Service" => self.spec().get("selector"),
             _ => self.spec().dig(&["selector", "matchLabels"]),
         };
         let mut labels = words(&labels);
