@@ -5,7 +5,9 @@ use super::source::{Chain, Embedded, Object, Plugin, Site, Source, Spot};
 use crate::config::Config;
 
 mod authorization;
+mod gateways;
 mod holding;
+mod inserting;
 mod loading;
 mod mesh;
 mod module;

@@ -122,7 +122,7 @@ fn callers_are_looked_for_where_they_are() {
     assert_found(&[
         (Base::Waypoint, "waypoint_identity_missing", connection.0, connection.1),
         (Base::Waypoint, "waypoint_identity_elsewhere", selected.0, selected.1),
-        (Base::Waypoint, "waypoint_identity_elsewhere", other.0, other.1),
+        (Base::Waypoint, "filter_not_inserted waypoint_identity_elsewhere", other.0, other.1),
         (Base::Envoy, "waypoint_identity_elsewhere", source, r#""source": "istio_waypoint""#),
         // A gateway that is not in the file may be a waypoint.
         (Base::Waypoint, "", "kind: Gateway\nmetadata", "kind: Other\nmetadata"),
@@ -318,7 +318,7 @@ fn filters_on_the_wrong_place_are_found() {
             "  listeners:\n  - traffic_direction: OUTBOUND\n    name: mcp\n",
         ),
         (Base::EnvoyFilter, "outbound_traffic", inbound, &anywhere),
-        (Base::EnvoyFilter, "outbound_traffic", inbound, &outbound),
+        (Base::EnvoyFilter, "filter_not_inserted", inbound, &outbound),
         (Base::Buffered, "outbound_traffic", "  match:\n  - mode: SERVER\n", ""),
         (Base::Buffered, "outbound_traffic", "  - mode: SERVER\n", "  - ports: [{ number: 8000 }]\n"),
         (Base::EnvoyFilter, "selects_everything", selector, ""),
@@ -337,6 +337,60 @@ fn filters_on_the_wrong_place_are_found() {
         (Base::Envoy, "filter_misplaced", FILTER, &format!("{}{FILTER}", filter("router.v3.Router", ""))),
         (Base::EnvoyFilter, "key_repeated", "      app: desk\n", "      app: desk\n      app: other\n"),
     ]);
+}
+
+#[test]
+fn patches_that_may_match_nothing_are_found() {
+    let listener = "      listener:\n        filterChain:\n          filter:\n            name: envoy.filters.network.http_connection_manager\n            subFilter: { name: envoy.filters.http.router }\n";
+    let operation = "    patch:\n      operation: INSERT_BEFORE\n";
+    let all = &format!("{listener}{operation}");
+    let narrowed = |from: &str, to: &str| edited(all, from, to);
+    let before = |key: &str| narrowed("          filter:\n", &format!("          {key}\n          filter:\n"));
+    let first = |key: &str| narrowed("        filterChain:\n", &format!("        {key}\n        filterChain:\n"));
+    let router = "envoy.filters.http.router";
+    let other = narrowed(router, "envoy.filters.http.lua");
+    let wrong = [
+        narrowed(router, "envoy.filters.http.routr"),
+        narrowed(router, "envoy.filters.http.jwt_authn"),
+        narrowed("{ name: envoy.filters.http.router }", "{}"),
+        other.replace("INSERT_BEFORE", "INSERT_AFTER"),
+        narrowed("envoy.filters.network.http_", "envoy.http_"),
+        narrowed("            name: envoy.filters.network.http_connection_manager\n", ""),
+        first("portNumber: 8080"),
+        first("portNumber: 15006"),
+        first("name: 0.0.0.0_8000"),
+        before("destinationPort: 8001"),
+        before("name: default"),
+        before("sni: a.test"),
+        before("transportProtocol: raw_buffer"),
+        before("applicationProtocols: h2"),
+        format!("      proxy: {{ proxyVersion: 1.29.* }}\n{all}"),
+        format!("      proxy: {{ metadata: {{ a: b }} }}\n{all}"),
+    ];
+    for to in &wrong {
+        assert_found(&[(Base::EnvoyFilter, "filter_not_inserted", all, to)]);
+    }
+    let classed = narrowed("INSERT_BEFORE\n", "ADD\n      filterClass: AUTHZ\n");
+    assert_found(&[
+        (Base::EnvoyFilter, "filter_misplaced", all, &classed),
+        (
+            Base::EnvoyFilter,
+            "mesh_lifetime_unbounded",
+            "filter: { name: envoy.filters.network.http_",
+            "filter: { name: http_",
+        ),
+    ]);
+    let sound = [
+        operation.replace("BEFORE", "FIRST"),
+        all.replace("BEFORE", "FIRST"),
+        narrowed("            subFilter: { name: envoy.filters.http.router }\n", ""),
+        first("portNumber: 0"),
+        before("sni: \"\""),
+        format!("      proxy: {{}}\n{all}"),
+    ];
+    for to in &sound {
+        assert_found(&[(Base::EnvoyFilter, "", all, to)]);
+    }
 }
 
 #[test]

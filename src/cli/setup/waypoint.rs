@@ -7,7 +7,7 @@ use crate::cli::source::{Object, Site, Spot};
 use crate::config::IdentitySource;
 
 /// The class of gateways that are waypoints.
-const CLASS: &str = "istio-waypoint";
+pub(super) const CLASS: &str = "istio-waypoint";
 
 pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     let Some(config) = case.config else {
