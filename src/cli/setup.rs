@@ -18,6 +18,7 @@ pub(crate) mod rules;
 mod tls;
 mod tokens;
 mod traffic;
+mod undoing;
 mod waypoint;
 
 pub(super) use module::is_placeholder;
@@ -68,6 +69,7 @@ pub(super) fn findings(source: &Source) -> Vec<Finding> {
             tls::findings,
             tokens::findings,
             traffic::findings,
+            undoing::findings,
             waypoint::findings,
         ] {
             found.extend(lint(&case));
