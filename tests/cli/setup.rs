@@ -458,6 +458,10 @@ fn patches_that_undo_the_filter_are_found() {
         let sound = base.text();
         assert_found(&[(base, code, &sound, &format!("{sound}{text}"))]);
     }
+    // Inserted first, it stands in front of what comes before it too.
+    let early = patching("tools", &format!("priority: -10, {own}"), &at(router, inbound, lua));
+    let first = edited(&Base::EnvoyFilter.text(), "operation: INSERT_BEFORE", "operation: INSERT_FIRST") + &early;
+    assert_found(&[(Base::EnvoyFilter, "filter_behind", &Base::EnvoyFilter.text(), &first)]);
 }
 
 #[test]
