@@ -9,7 +9,9 @@ mod ambient;
 mod authorization;
 mod capture;
 mod gateway;
+mod gateway_pods;
 mod holding;
+mod inserting;
 mod loading;
 mod mesh;
 mod module;
@@ -21,6 +23,7 @@ mod sidecar;
 mod tls;
 mod tokens;
 mod traffic;
+mod undoing;
 mod waypoint;
 
 pub(super) use module::is_placeholder;
@@ -76,6 +79,7 @@ pub(super) fn findings(source: &Source) -> Vec<Finding> {
             tls::findings,
             tokens::findings,
             traffic::findings,
+            undoing::findings,
             waypoint::findings,
         ] {
             found.extend(lint(&case));

@@ -122,7 +122,7 @@ fn callers_are_looked_for_where_they_are() {
     assert_found(&[
         (Base::Waypoint, "waypoint_identity_missing", connection.0, connection.1),
         (Base::Waypoint, "waypoint_identity_elsewhere", selected.0, selected.1),
-        (Base::Waypoint, "waypoint_identity_elsewhere", other.0, other.1),
+        (Base::Waypoint, "filter_not_inserted waypoint_identity_elsewhere", other.0, other.1),
         (Base::Envoy, "waypoint_identity_elsewhere", source, r#""source": "istio_waypoint""#),
         // A gateway that is not in the file may be a waypoint.
         (Base::Waypoint, "", "kind: Gateway\nmetadata", "kind: Other\nmetadata"),
@@ -132,8 +132,9 @@ fn callers_are_looked_for_where_they_are() {
 #[track_caller]
 fn assert_found(all: &[Broken<'_>]) {
     let document = include_str!("../../docs/findings.md");
+    let line = std::panic::Location::caller().line();
     for (number, (base, code, from, to)) in all.iter().enumerate() {
-        let name = format!("{base:?}-{code}-{number}.yaml");
+        let name = format!("{base:?}-{code}-{line}-{number}.yaml");
         let (_, sound) = found(&name, &base.text());
         let (status, broken) = found(&name, &edited(&base.text(), from, to));
         let new: Vec<_> = broken.difference(&sound).collect();
@@ -318,7 +319,7 @@ fn filters_on_the_wrong_place_are_found() {
             "  listeners:\n  - traffic_direction: OUTBOUND\n    name: mcp\n",
         ),
         (Base::EnvoyFilter, "outbound_traffic", inbound, &anywhere),
-        (Base::EnvoyFilter, "outbound_traffic", inbound, &outbound),
+        (Base::EnvoyFilter, "filter_not_inserted", inbound, &outbound),
         (Base::Buffered, "outbound_traffic", "  match:\n  - mode: SERVER\n", ""),
         (Base::Buffered, "outbound_traffic", "  - mode: SERVER\n", "  - ports: [{ number: 8000 }]\n"),
         (Base::EnvoyFilter, "selects_everything", selector, ""),
@@ -337,6 +338,141 @@ fn filters_on_the_wrong_place_are_found() {
         (Base::Envoy, "filter_misplaced", FILTER, &format!("{}{FILTER}", filter("router.v3.Router", ""))),
         (Base::EnvoyFilter, "key_repeated", "      app: desk\n", "      app: desk\n      app: other\n"),
     ]);
+}
+
+#[test]
+fn patches_that_may_match_nothing_are_found() {
+    let listener = "      listener:\n        filterChain:\n          filter:\n            name: envoy.filters.network.http_connection_manager\n            subFilter: { name: envoy.filters.http.router }\n";
+    let operation = "    patch:\n      operation: INSERT_BEFORE\n";
+    let all = &format!("{listener}{operation}");
+    let narrowed = |from: &str, to: &str| edited(all, from, to);
+    let before = |key: &str| narrowed("          filter:\n", &format!("          {key}\n          filter:\n"));
+    let first = |key: &str| narrowed("        filterChain:\n", &format!("        {key}\n        filterChain:\n"));
+    let router = "envoy.filters.http.router";
+    let other = narrowed(router, "envoy.filters.http.lua");
+    let wrong = [
+        narrowed(router, "envoy.filters.http.routr"),
+        narrowed(router, "envoy.filters.http.jwt_authn"),
+        narrowed("{ name: envoy.filters.http.router }", "{}"),
+        other.replace("INSERT_BEFORE", "INSERT_AFTER"),
+        narrowed("envoy.filters.network.http_", "envoy.http_"),
+        narrowed("            name: envoy.filters.network.http_connection_manager\n", ""),
+        first("portNumber: 8080"),
+        first("portNumber: 15006"),
+        first("name: 0.0.0.0_8000"),
+        before("destinationPort: 8001"),
+        before("name: default"),
+        before("sni: a.test"),
+        before("transportProtocol: raw_buffer"),
+        before("applicationProtocols: h2"),
+        format!("      proxy: {{ proxyVersion: 1.29.* }}\n{all}"),
+        format!("      proxy: {{ metadata: {{ a: b }} }}\n{all}"),
+    ];
+    for to in &wrong {
+        assert_found(&[(Base::EnvoyFilter, "filter_not_inserted", all, to)]);
+    }
+    let classed = narrowed("INSERT_BEFORE\n", "ADD\n      filterClass: AUTHZ\n");
+    assert_found(&[
+        (Base::EnvoyFilter, "filter_misplaced", all, &classed),
+        (
+            Base::EnvoyFilter,
+            "mesh_lifetime_unbounded",
+            "filter: { name: envoy.filters.network.http_",
+            "filter: { name: http_",
+        ),
+    ]);
+    let sound = [
+        operation.replace("BEFORE", "FIRST"),
+        all.replace("BEFORE", "FIRST"),
+        narrowed("            subFilter: { name: envoy.filters.http.router }\n", ""),
+        first("portNumber: 0"),
+        before("sni: \"\""),
+        format!("      proxy: {{}}\n{all}"),
+    ];
+    for to in &sound {
+        assert_found(&[(Base::EnvoyFilter, "", all, to)]);
+    }
+}
+
+/// An `EnvoyFilter` of one patch.
+fn patching(namespace: &str, selector: &str, patch: &str) -> String {
+    format!(
+        "---\napiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {{ name: z, namespace: {namespace} \
+         }}\nspec: {{ {selector} configPatches: [{{ {patch} }}] }}\n"
+    )
+}
+
+#[test]
+fn patches_that_undo_the_filter_are_found() {
+    let own = "workloadSelector: { labels: { app: desk } },";
+    let at = |name: &str, context: &str, patch: &str| {
+        format!(
+            "applyTo: HTTP_FILTER, match: {{ {context} listener: {{ filterChain: {{ filter: {{ name: \
+             envoy.filters.network.http_connection_manager, subFilter: {{ name: {name} }} }} }} }} }}, patch: {{ {patch} }}"
+        )
+    };
+    let (inbound, ours) = ("context: SIDECAR_INBOUND,", "tools.mcp-toolgate");
+    let of_plugin = "extensions.istio.io/trafficextension/tools.mcp-toolgate~istio-translated-wasmplugin";
+    let lua = "operation: INSERT_BEFORE, value: { name: lua, typed_config: { \"@type\": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua } }";
+    let off = |kind: &str, name: &str| {
+        format!(
+            "applyTo: {kind}, match: {{ {inbound} }}, patch: {{ operation: MERGE, value: {{ typed_per_filter_config: {{ {name}: \
+             {{ \"@type\": type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: true }} }} }} }}"
+        )
+    };
+    let removed = at(ours, inbound, "operation: REMOVE");
+    let labels = "workloadSelector: { labels: { app: desk, version: v2 } },";
+    let other = "workloadSelector: { labels: { app: other } },";
+    let router = "envoy.filters.http.router";
+    for (base, code, text) in [
+        (Base::EnvoyFilter, "filter_off", patching("tools", own, &removed)),
+        (Base::EnvoyFilter, "filter_off", patching("tools", own, &at(ours, "", "operation: REMOVE"))),
+        (Base::EnvoyFilter, "filter_off", patching("tools", labels, &removed)),
+        (Base::EnvoyFilter, "filter_off", patching("istio-system", "", &removed)),
+        (
+            Base::EnvoyFilter,
+            "filter_off",
+            patching("tools", "", &at(ours, inbound, "operation: REPLACE, value: { name: x }")),
+        ),
+        (Base::Buffered, "filter_off", patching("tools", own, &at(of_plugin, inbound, "operation: REMOVE"))),
+        (Base::Waypoint, "filter_off", patching("tools", "", &at(of_plugin, "", "operation: REMOVE"))),
+        (Base::EnvoyFilter, "filter_off", patching("tools", own, &off("HTTP_ROUTE", ours))),
+        (Base::EnvoyFilter, "filter_off", patching("tools", own, &off("VIRTUAL_HOST", ours))),
+        (Base::EnvoyFilter, "filter_off", patching("tools", own, &off("ROUTE_CONFIGURATION", ours))),
+        (Base::EnvoyFilter, "filter_behind", patching("tools", own, &at(router, inbound, lua))),
+        (
+            Base::EnvoyFilter,
+            "filter_behind",
+            patching("tools", own, &at(ours, inbound, &lua.replace("BEFORE", "AFTER"))),
+        ),
+        (Base::Buffered, "filter_behind", patching("tools", own, &at(router, inbound, lua))),
+        // Of other filters, other pods or another side.
+        (Base::EnvoyFilter, "", patching("tools", own, &at("lua", inbound, "operation: REMOVE"))),
+        (Base::EnvoyFilter, "", patching("tools", own, &off("HTTP_ROUTE", "lua"))),
+        (Base::EnvoyFilter, "", patching("tools", other, &removed)),
+        (Base::EnvoyFilter, "", patching("elsewhere", "", &removed)),
+        (Base::EnvoyFilter, "", patching("tools", own, &at(ours, "context: SIDECAR_OUTBOUND,", "operation: REMOVE"))),
+        (Base::EnvoyFilter, "", patching("tools", own, &at(router, "context: GATEWAY,", lua))),
+        (Base::EnvoyFilter, "", patching("tools", &format!("priority: -10, {own}"), &at(router, inbound, lua))),
+    ] {
+        let sound = base.text();
+        assert_found(&[(base, code, &sound, &format!("{sound}{text}"))]);
+    }
+    // Inserted first, it stands in front of what comes before it too.
+    let early = patching("tools", &format!("priority: -10, {own}"), &at(router, inbound, lua));
+    let first = edited(&Base::EnvoyFilter.text(), "operation: INSERT_BEFORE", "operation: INSERT_FIRST") + &early;
+    assert_found(&[(Base::EnvoyFilter, "filter_behind", &Base::EnvoyFilter.text(), &first)]);
+}
+
+#[test]
+fn a_name_makes_no_gateway() {
+    let renamed = Base::EnvoyFilter.text().replace("app: desk", "app: gateway-desk");
+    let text = format!(
+        "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {{ name: p, namespace: tools }}\nspec: \
+         {{}}\n---\n{renamed}"
+    );
+    let (status, found) = found("gateway-desk.yaml", &text);
+    assert!(found.contains(&("mutual_tls_unsaid".to_owned(), "warning".to_owned())), "{status:?} {found:?}");
 }
 
 #[test]

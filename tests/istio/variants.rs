@@ -16,6 +16,19 @@ macro_rules! placed {
     };
 }
 
+/// A Service of a gateway in front of the `Deployment`, by a label, and more.
+macro_rules! edge {
+    ($label:literal, $more:literal) => {
+        concat!(
+            "---\napiVersion: v1\nkind: Service\nmetadata: { name: edge, namespace: tools }\nspec: { selector: { ",
+            $label,
+            " }, ports: [{ name: https, port: 443 }] }\n",
+            $more,
+            "---\napiVersion: apps/v1\nkind: Deployment"
+        )
+    };
+}
+
 /// Who refuses, and what is said.
 #[derive(Clone, Copy)]
 pub enum By {
@@ -246,13 +259,37 @@ pub const PATCHES: &[Broken] = &[
         EnvoyFilter,
         placed!("      context: SIDECAR_INBOUND\n"),
         placed!("      context: SIDECAR_OUTBOUND\n"),
-        Check("outbound_traffic"),
+        Check("filter_not_inserted"),
     ),
     (
         EnvoyFilter,
         placed!("      context: SIDECAR_INBOUND\n"),
         placed!("      context: ANY\n"),
         Check("outbound_traffic"),
+    ),
+    (
+        EnvoyFilter,
+        placed!("      context: SIDECAR_INBOUND\n"),
+        placed!("      context: GATEWAY\n"),
+        Check("filter_not_inserted"),
+    ),
+    (
+        EnvoyFilter,
+        "      annotations: { ",
+        "      annotations: { \"inject.istio.io/templates\": gateway, ",
+        Check("filter_not_inserted"),
+    ),
+    (
+        EnvoyFilter,
+        "            subFilter: { name: envoy.filters.http.router }\n",
+        "            subFilter: { name: envoy.filters.http.routr }\n",
+        Check("filter_not_inserted"),
+    ),
+    (
+        EnvoyFilter,
+        placed!("      context: SIDECAR_INBOUND\n"),
+        placed!("      context: SIDECAR_INBOUND\n      proxy: { proxyVersion: \"^1[.]29.*\" }\n"),
+        Check("filter_not_inserted"),
     ),
     (
         EnvoyFilter,
@@ -312,6 +349,17 @@ pub const PATCHES: &[Broken] = &[
 /// In the objects around; Kubernetes' own kinds are decoded strictly.
 pub const AROUND: &[Broken] = &[
     (Buffered, "name: http-mcp, port: 80,", "name: mcp, port: 80,", Check("port_not_http")),
+    // What is called a gateway is not one yet.
+    (Buffered, "---\napiVersion: apps/v1\nkind: Deployment", edge!("istio: mcp-gateway", ""), Check("port_not_http")),
+    (
+        Buffered,
+        "---\napiVersion: apps/v1\nkind: Deployment",
+        edge!(
+            "app: desk",
+            "---\napiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: { name: edge, namespace: tools }\nspec: { selector: { app: desk }, servers: [{ hosts: [\"*\"], port: { name: http, number: 80, protocol: HTTP } }] }\n"
+        ),
+        Check("plaintext_allowed port_not_http"),
+    ),
     (Buffered, "targetPort: 8000", "tragetPort: 8000", Istio("unknown field \"spec.ports[0].tragetPort\"")),
     (Buffered, "containerPort: 8000", "containerPort: http", Istio("cannot unmarshal string")),
     (
@@ -353,12 +401,26 @@ pub const AS_GOOD: &[(Base, &str, &str)] = &[
         "---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: { name: nothing, namespace: tools }\nspec: {}\n---\napiVersion: networking.istio.io/v1\nkind: DestinationRule",
     ),
     (Buffered, "  - mode: SERVER\n", "  - mode: SERVER\n    ports: [{ number: 8000 }]\n"),
+    (Buffered, "---\napiVersion: apps/v1\nkind: Deployment", edge!("istio: ingressgateway", "")),
     (
         Buffered,
         "---\napiVersion: apps/v1\nkind: Deployment",
-        "---\napiVersion: v1\nkind: Service\nmetadata: { name: edge, namespace: tools }\nspec: { selector: { istio: gateway }, ports: [{ name: https, port: 443 }] }\n---\napiVersion: apps/v1\nkind: Deployment",
+        edge!(
+            "edge: 'yes'",
+            "---\napiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: { name: edge, namespace: tools }\nspec: { selector: { edge: 'yes' }, servers: [{ hosts: [\"*\"], port: { name: http, number: 80, protocol: HTTP } }] }\n"
+        ),
+    ),
+    (
+        Buffered,
+        "---\napiVersion: apps/v1\nkind: Deployment",
+        edge!(
+            "edge: 'yes'",
+            "---\napiVersion: v1\nkind: Pod\nmetadata: { name: edge, namespace: tools, labels: { edge: 'yes' }, annotations: { inject.istio.io/templates: gateway } }\nspec: { containers: [{ name: istio-proxy, image: auto }] }\n"
+        ),
     ),
     (Gateway, "  failStrategy: FAIL_RELOAD\n", "  failStrategy: FAIL_RELOAD\n  match: [{ mode: CLIENT }]\n"),
+    (EnvoyFilter, "operation: INSERT_BEFORE", "operation: INSERT_FIRST"),
+    (EnvoyFilter, "            subFilter: { name: envoy.filters.http.router }\n", ""),
     (Limited, "  priority: 10\n", ""),
     (
         Limited,

@@ -1,5 +1,6 @@
 //! What a gateway lets in, where the filter stands in its pods.
 
+use super::gateway_pods::is_of_gateway;
 use super::pods::meets;
 use super::rules::{CLIENT_CERTIFICATE_OPTIONAL, PLAINTEXT_ALLOWED, SERVER_UNGUARDED, UNTRUSTED_CERTIFICATES};
 use super::{Case, found};
@@ -39,7 +40,7 @@ pub(super) fn of<'c, 's>(case: &Case<'c, 's>, object: &Object<'s>) -> Vec<&'c Ob
         let class = gateway.spec().get("gatewayClassName").text().unwrap_or_default();
         let is_named = |name| targets.contains(&("Gateway", name)) || labels.contains(&(GATEWAY_NAME, name));
         match is_of_istio(gateway) {
-            true if selector.is_empty() => is_for_gateways(case, object),
+            true if selector.is_empty() => is_of_gateway(case.world, object),
             true => meets(case.world, &selector, object),
             false if class == super::waypoint::CLASS => false,
             false => {
@@ -51,18 +52,9 @@ pub(super) fn of<'c, 's>(case: &Case<'c, 's>, object: &Object<'s>) -> Vec<&'c Ob
     case.world.objects.iter().filter(|other| other.kind == "Gateway").filter(is_it).collect()
 }
 
-/// Whether the filter is put into gateways by what its object says, the labels' words as the last resort.
-fn is_for_gateways(case: &Case<'_, '_>, object: &Object<'_>) -> bool {
-    let insertions = case.insertions();
-    let contexts: Vec<_> = insertions.iter().filter_map(|patch| patch.dig(&["match", "context"]).text()).collect();
-    let is_server = |selector: &Spot<'_>| selector.get("mode").text() == Some("SERVER");
-    contexts.contains(&"GATEWAY")
-        || (contexts.is_empty() && object.is_of_gateway() && !object.spec().get("match").items().iter().any(is_server))
-}
-
 /// Whether the filter stands in the pods of a gateway, which have no inbound side.
 pub(super) fn holds(case: &Case<'_, '_>, object: &Object<'_>) -> bool {
-    is_for_gateways(case, object) || !of(case, object).is_empty()
+    is_of_gateway(case.world, object) || !of(case, object).is_empty()
 }
 
 /// Whether a Gateway is one of Istio's own kind.

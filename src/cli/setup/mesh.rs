@@ -1,5 +1,7 @@
 //! What Istio makes of a set-up, and of the objects beside it.
 
+use super::gateway_pods::is_of_gateway;
+use super::inserting::narrowed;
 use super::pods::reaches;
 use super::rules::{
     ALLOWS_NOT_LOGGED, MESH_LIFETIME_UNBOUNDED, MESH_TLS_OFF, MUTUAL_TLS_UNSAID, NO_MUTUAL_TLS, PLAINTEXT_ALLOWED,
@@ -35,7 +37,7 @@ pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
 /// Whether a `PeerAuthentication` asks these pods for a mode. Gateways and waypoints are asked by other objects.
 fn mutual_tls(case: &Case<'_, '_>, object: &Object<'_>) -> Option<Finding> {
     let all: Vec<_> = case.world.objects.iter().filter(|other| other.kind == "PeerAuthentication").collect();
-    let first = all.first().filter(|_| object.targets().is_empty() && !object.is_of_gateway())?;
+    let first = all.first().filter(|_| object.targets().is_empty() && !is_of_gateway(case.world, object))?;
     let own: Vec<_> = all.iter().filter(|policy| reaches(case.world, policy, object)).collect();
     let says = |policy: &&&Object<'_>| modes(policy).iter().any(|mode| mode.text().is_some_and(|mode| mode != "UNSET"));
     if own.iter().any(says) {
@@ -60,10 +62,13 @@ fn mutual_tls(case: &Case<'_, '_>, object: &Object<'_>) -> Option<Finding> {
 /// before what the connection manager says: streams need a patch of both.
 fn lifetimes(case: &Case<'_, '_>, object: &Object<'_>) -> Option<Finding> {
     let patches = case.world.patches(|other| other.covers(object));
-    let is_bounded =
-        |way: &[&str]| patches.iter().any(|(_, patch)| patch.get("patch").get("value").dig(way).is_duration());
-    let manager = |key| is_bounded(&["typed_config", "common_http_protocol_options", key]);
-    let route = is_bounded(&["route", "max_stream_duration", "max_stream_duration"]);
+    let is_set = |patch: &Spot<'_>, way: &[&str]| patch.get("patch").get("value").dig(way).is_duration();
+    let manager = |key| {
+        let way = ["typed_config", "common_http_protocol_options", key];
+        patches.iter().any(|(_, patch)| is_set(patch, &way) && narrowed(&patch.get("match")).is_none())
+    };
+    let route =
+        patches.iter().any(|(_, patch)| is_set(patch, &["route", "max_stream_duration", "max_stream_duration"]));
     if route && manager("max_stream_duration") && manager("max_connection_duration") {
         return None;
     }
@@ -85,7 +90,7 @@ pub(super) fn of_objects(world: &World<'_>) -> Vec<Finding> {
             "PeerAuthentication" => findings.extend(modes(object).iter().filter_map(peer_authentication)),
             "DestinationRule" => findings.extend(destination_rule(object)),
             // What comes to a gateway is TLS, which ends there.
-            "Service" if !object.is_of_gateway() => findings.extend(service(object)),
+            "Service" if !is_of_gateway(world, object) => findings.extend(service(object)),
             "EnvoyFilter" => object.spec().get("configPatches").walk(&mut |spot| {
                 let verification = spot.get("trust_chain_verification");
                 if accepts_untrusted(&verification) {

@@ -36,9 +36,19 @@ pub(super) fn is_behind<'s>(case: &Case<'_, 's>, other: &Object<'s>, patch: &Spo
         object.spec().get("priority").word().and_then(|word| word.parse::<i64>().ok()).unwrap_or_default()
     };
     match &case.plugin.site {
+        Site::Patch(..) if !own.is_empty() && own.iter().all(stands_first) => true,
         Site::Patch(object, _) if object.spot.at == other.spot.at => own.iter().all(|own| own.at < patch.at),
         Site::Patch(object, _) => priority(object) <= priority(other),
         Site::Chain(..) | Site::Extension(_) | Site::WasmPlugin(_) => true,
+    }
+}
+
+/// Whether a patch puts its filter in front of all others.
+fn stands_first(patch: &Spot<'_>) -> bool {
+    match patch.dig(&["patch", "operation"]).text() {
+        Some("INSERT_FIRST") => true,
+        Some("INSERT_BEFORE") => subfilter(patch).is_none(),
+        _ => false,
     }
 }
 

@@ -62,11 +62,6 @@ impl<'s> Object<'s> {
         all
     }
 
-    /// Whether its labels are those of a gateway, as far as their words tell.
-    pub(in crate::cli) fn is_of_gateway(&self) -> bool {
-        self.labels().iter().any(|(key, value)| key.contains("gateway") || value.contains("gateway"))
-    }
-
     /// Whether every pod that `other` is for is one that this is for, as far as the two tell.
     pub(in crate::cli) fn covers(&self, other: &Self) -> bool {
         let targets = self.targets();
