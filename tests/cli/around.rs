@@ -438,8 +438,12 @@ fn pods_beside_those_that_the_filter_is_for_are_found() {
             deployed,
             "kind: Deployment\nmetadata: { name: desk, namespace: other }",
         ),
-        (Base::Sidecar, "mutual_tls_unsaid selects_nothing", deployed, "kind: Deployment\nmetadata: { name: desk }"),
     ]);
+    // What says no namespace may come into the filter's.
+    let unsaid = Base::Sidecar.text().replace(deployed, "kind: Deployment\nmetadata: { name: desk }");
+    assert!(!codes(&unsaid).contains("selects_nothing"));
+    let mistaken = unsaid.replace("labels: { app: desk, version", "labels: { app: dask, version");
+    assert!(codes(&mistaken).contains("selects_nothing"));
     let wide = |text: &str| text.replace("selector: { app: desk }", "selector: { part: desk }");
     let own = "labels: { app: desk, version: v1 }";
     let text = wide(&Base::Sidecar.text()).replace(own, "labels: { app: desk, version: v1, part: desk }");

@@ -116,13 +116,18 @@ fn selects_nothing<'s>(world: &World<'s>, object: &Object<'s>) -> Option<Finding
         let own = other.template().map(|pod| words(&pod.dig(&["metadata", "labels"]))).unwrap_or_default();
         labels.iter().all(|label| own.contains(label))
     };
-    let is_for_all = ["", ROOT_NAMESPACE].contains(&object.namespace());
-    let elsewhere = world.objects.iter().find(has_labels).filter(|_| !is_for_all);
-    let message = match elsewhere {
+    // What says no namespace comes into the one that it is applied to.
+    let is_said = |it: &Object<'s>| !it.namespace().is_empty();
+    let has_others = world.objects.iter().any(|it| it.template().is_some() && !is_said(it));
+    let labelled = world.objects.iter().find(has_labels);
+    if object.namespace() == ROOT_NAMESPACE || labelled.is_some_and(|it| !is_said(it) || !is_said(object)) {
+        return None;
+    }
+    let message = match labelled {
         Some(other) => {
             format!("the pods with these labels are those of {}: the filter may judge nothing", other.title())
         }
-        None if in_namespace(world, object).is_empty() => return None,
+        None if in_namespace(world, object).is_empty() && !has_others => return None,
         None => "no pod of this file has these labels: the filter may judge nothing".to_owned(),
     };
     let help = "write the labels and the namespace of the server's pods";
