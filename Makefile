@@ -163,6 +163,7 @@ observability: wasm test-modules tools ## Only the alert rules and the dashboard
 istiod: wasm tools ## What Istio's own code makes of the manifests, and of the objects in tests (builds a part of Istio: minutes)
 	@sh tests/sdk/install.sh istio-generate
 	@ISTIOD=1 $(CARGO) test --locked --test manifests -- istiod:: --nocapture
+	@ISTIOD=1 $(CARGO) test --locked --test istio -- mutants:: --nocapture
 	@ISTIOD=1 $(CARGO) test --locked --test e2e -- sidecar::generated --nocapture
 
 .PHONY: conformance

@@ -24,6 +24,8 @@ mod folder;
 mod forms;
 #[path = "istio/istiod.rs"]
 mod istiod;
+#[path = "istio/mutants.rs"]
+mod mutants;
 #[path = "istio/variants.rs"]
 mod variants;
 

@@ -421,6 +421,10 @@ fn patches_that_undo_the_filter_are_found() {
         )
     };
     let removed = at(ours, inbound, "operation: REMOVE");
+    let into_all = format!(
+        "applyTo: NETWORK_FILTER, match: {{ {inbound} }}, patch: {{ operation: MERGE, value: {{ typed_config: {{ \"@type\": x }} \
+         }} }}"
+    );
     let labels = "workloadSelector: { labels: { app: desk, version: v2 } },";
     let other = "workloadSelector: { labels: { app: other } },";
     let router = "envoy.filters.http.router";
@@ -439,6 +443,7 @@ fn patches_that_undo_the_filter_are_found() {
         (Base::EnvoyFilter, "filter_off", patching("tools", own, &off("HTTP_ROUTE", ours))),
         (Base::EnvoyFilter, "filter_off", patching("tools", own, &off("VIRTUAL_HOST", ours))),
         (Base::EnvoyFilter, "filter_off", patching("tools", own, &off("ROUTE_CONFIGURATION", ours))),
+        (Base::EnvoyFilter, "filter_off", patching("tools", own, &into_all)),
         (Base::EnvoyFilter, "filter_behind", patching("tools", own, &at(router, inbound, lua))),
         (
             Base::EnvoyFilter,

@@ -55,7 +55,8 @@ impl Base {
         }
     }
 
-    fn text(self) -> String {
+    /// The sound objects.
+    pub fn text(self) -> String {
         let choice: &[&str] = match self {
             Gateway => &["--gateway", "--selector", "istio=ingressgateway"],
             Reference => &["--gateway", "--target-ref", "Gateway/edge"],

@@ -21,12 +21,26 @@ pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
             continue;
         }
         findings.extend(off_by_route(&patch.dig(&["patch", "value"]), &is_ours));
+        findings.extend(merged_into_all(&patch));
         if patch.get("applyTo").text() == Some("HTTP_FILTER") {
             findings.extend(removed(&patch, &is_ours));
             findings.extend(behind(case, other, &patch));
         }
     }
     findings
+}
+
+/// A message that istiod cannot merge into filters of other types: it then leaves out what else is patched of the
+/// listener, the filter among it (seen with its own code: `tests/istio/mutants.rs`).
+fn merged_into_all(patch: &Spot<'_>) -> Option<Finding> {
+    let is_merged = patch.get("applyTo").text() == Some("NETWORK_FILTER")
+        && patch.dig(&["patch", "operation"]).text() == Some("MERGE")
+        && patch.dig(&["patch", "value", "typed_config"]).is_there();
+    let name = patch.dig(&["match", "listener", "filterChain", "filter", "name"]);
+    let message = "merges into network filters of every type, at which istiod gives up on all patches of the listener: \
+                   requests pass unjudged";
+    let help = "name the filter in `match.listener.filterChain.filter`";
+    (is_merged && !name.is_there()).then(|| found(&FILTER_OFF, patch, message, help))
 }
 
 fn removed(patch: &Spot<'_>, is_ours: &dyn Fn(&str) -> bool) -> Option<Finding> {
