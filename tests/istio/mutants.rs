@@ -117,7 +117,7 @@ fn is_guarded(path: &Path) -> Option<bool> {
     let made: Value = serde_json::from_slice(&fs::read(&out).expect("it writes")).expect("JSON");
     let listeners = made["listeners"].as_array()?.iter();
     let chains = listeners.flat_map(|listener| listener["filter_chains"].as_array().expect("filter chains"));
-    let ways: Vec<bool> = chains.filter(|chain| is_way(chain)).map(|chain| has_filter(chain)).collect();
+    let ways: Vec<bool> = chains.filter(|chain| is_way(chain)).map(has_filter).collect();
     (!ways.is_empty()).then(|| ways.iter().all(|guarded| *guarded))
 }
 
