@@ -291,6 +291,7 @@ fn modules_that_may_be_another_than_meant_are_found() {
         (Base::Buffered, "module_hash", url, &digest),
         (Base::Buffered, "placeholder", &hash, &zeros),
         (Base::Buffered, "placeholder", url, "oci://registry.example.com/toolgate:1.0"),
+        (Base::Buffered, "placeholder", url, "oci://registry.example/toolgate:1.0"),
         (Base::Buffered, "latest_tag", url, "oci://ghcr.io/acme/toolgate:latest"),
         (Base::Buffered, "latest_tag", url, "ghcr.io:5000/acme/toolgate"),
         (Base::EnvoyFilter, "module_not_pinned", HASH, ""),

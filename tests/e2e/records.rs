@@ -1,5 +1,7 @@
 //! What the operator sees: one record for each request, in the log and in the access log.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::ajv::odd_records;
@@ -13,6 +15,9 @@ use crate::support::listener::{Filter, Hold, Listener};
 use crate::support::request::Request;
 use crate::support::shipped::LISTENER;
 
+/// How long a line may be on its way.
+const ARRIVAL: Duration = Duration::from_secs(10);
+
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 #[test]
@@ -22,6 +27,7 @@ fn refusals_are_logged_as_warnings_and_allows_as_information() {
         let _ = site.caller("guarded", SUPPORT_BOT).send(&Request::tool_call(tool).id(tool));
         let record = site.envoy.audit_record(tool);
         assert_eq!(record["target"], tool);
+        wait_for_record_in_log(&site, tool);
         let lines = site.envoy.log().lines();
         let line = lines.iter().find(|line| line.contains(&format!("\"{tool}\"")));
         let line = line.expect("the record is a line of the log");
@@ -144,6 +150,7 @@ fn a_record_kept_out_of_the_log_is_still_in_the_access_log() {
     }
     assert_eq!(site.envoy.access_record("read_a")["verdict"], "allow");
     assert_eq!(site.envoy.audit_record("delete_tenant")["verdict"], "deny");
+    wait_for_record_in_log(&site, "delete_tenant");
     assert_eq!(site.envoy.log().audit_records().len(), 1);
 }
 
@@ -166,6 +173,7 @@ fn what_a_caller_writes_cannot_break_a_record() {
     // The last request comes after all lines of the others.
     let _ = caller.send(&Request::tool_call("x").id("last"));
     let _ = site.envoy.audit_record("last");
+    wait_for_record_in_log(&site, "last");
     let records = site.envoy.log().audit_records();
     let rpc_ids: Vec<_> = records.iter().filter_map(|record| record["rpc_id"].as_str()).collect();
     assert_eq!(rpc_ids, hostile);
@@ -174,6 +182,13 @@ fn what_a_caller_writes_cannot_break_a_record() {
     let lines = site.envoy.log().lines();
     let records = lines.iter().filter(|line| line.contains("mcp_toolgate.audit/1"));
     assert!(records.clone().all(|line| line.is_ascii() && !line.contains('\u{1b}')));
+}
+
+/// Records are there as files before this process has read what Envoy says.
+fn wait_for_record_in_log(site: &Site, request_id: &str) {
+    let member = format!(r#""request_id":"{request_id}""#);
+    let line = site.envoy.log().wait_for_line(ARRIVAL, |line| line.contains(&member));
+    assert!(line.is_some(), "{}", site.envoy.log().text());
 }
 
 /// A refused call that has `text` wherever a caller can put it.

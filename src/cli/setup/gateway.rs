@@ -22,7 +22,7 @@ pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     };
     let mut findings = Vec::new();
     for gateway in of(case, object) {
-        if is_of_istio(gateway) {
+        if gateway.is_of_istio() {
             findings.extend(gateway.spec().get("servers").items().iter().flat_map(server));
         } else {
             findings.extend(of_gateway_api(gateway));
@@ -39,7 +39,7 @@ pub(super) fn of<'c, 's>(case: &Case<'c, 's>, object: &Object<'s>) -> Vec<&'c Ob
         let selector = gateway.labels();
         let class = gateway.spec().get("gatewayClassName").text().unwrap_or_default();
         let is_named = |name| targets.contains(&("Gateway", name)) || labels.contains(&(GATEWAY_NAME, name));
-        match is_of_istio(gateway) {
+        match gateway.is_of_istio() {
             true if selector.is_empty() => is_of_gateway(case.world, object),
             true => meets(case.world, &selector, object),
             false if class == super::waypoint::CLASS => false,
@@ -55,11 +55,6 @@ pub(super) fn of<'c, 's>(case: &Case<'c, 's>, object: &Object<'s>) -> Vec<&'c Ob
 /// Whether the filter stands in the pods of a gateway, which have no inbound side.
 pub(super) fn holds(case: &Case<'_, '_>, object: &Object<'_>) -> bool {
     is_of_gateway(case.world, object) || !of(case, object).is_empty()
-}
-
-/// Whether a Gateway is one of Istio's own kind.
-pub(super) fn is_of_istio(gateway: &Object<'_>) -> bool {
-    gateway.spot.get("apiVersion").text().is_some_and(|version| version.starts_with("networking.istio.io/"))
 }
 
 /// What settings of TLS, of a gateway's or a sidecar's, let in unverified.

@@ -6,8 +6,21 @@ use crate::cli::finding::Finding;
 use crate::cli::source::{Site, Spot};
 
 /// What people leave in texts that they mean to change.
-const PLACEHOLDERS: [&str; 11] =
-    ["<", "${", "{{", "CHANGE", "REPLACE", "TODO", "YOUR", "XXX", "example.com", "example.org", "your-"];
+const PLACEHOLDERS: [&str; 13] = [
+    "<",
+    "${",
+    "{{",
+    "CHANGE",
+    "REPLACE",
+    "TODO",
+    "YOUR",
+    "XXX",
+    "example.com",
+    "example.org",
+    ".example/",
+    ".example:",
+    "your-",
+];
 
 pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     let settings = &case.plugin.settings;

@@ -1,6 +1,5 @@
 //! Which pods an object is for, where a file shows pods.
 
-use super::gateway::is_of_istio as is_gateway_of_istio;
 use super::rules::{PORT_UNJUDGED, SELECTS_NOTHING, SERVER_UNGUARDED, TARGET_UNKNOWN};
 use super::{Case, World, found};
 use crate::cli::finding::Finding;
@@ -97,9 +96,8 @@ fn unknown_target(target: &Spot<'_>) -> Option<Finding> {
 /// A target that is not there, where the file shows others of its kind.
 fn missing_target<'s>(world: &World<'s>, object: &Object<'s>, target: &Spot<'s>) -> Option<Finding> {
     let (kind, name) = (target.get("kind").word()?, target.get("name"));
-    let is_beside = |other: &&Object<'s>| {
-        other.kind == kind && other.namespace() == object.namespace() && !is_gateway_of_istio(other)
-    };
+    let is_beside =
+        |other: &&Object<'s>| other.kind == kind && other.namespace() == object.namespace() && !other.is_of_istio();
     let mut shown = world.objects.iter().filter(is_beside).peekable();
     let is_lost = shown.peek().is_some() && shown.all(|other| Some(other.name()) != name.word());
     let message = format!("no {kind} of this file has this name: the filter may judge nothing");

@@ -21,6 +21,11 @@ impl<'s> Object<'s> {
         vec![Self { spot: document.clone(), kind }]
     }
 
+    /// Whether its kind is Istio's: a `Gateway` can be the Gateway API's, too.
+    pub(in crate::cli) fn is_of_istio(&self) -> bool {
+        self.spot.get("apiVersion").text().is_some_and(|version| version.starts_with("networking.istio.io/"))
+    }
+
     pub(in crate::cli) fn spec(&self) -> Spot<'s> {
         self.spot.get("spec")
     }
