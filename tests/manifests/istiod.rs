@@ -1,7 +1,6 @@
 //! What Istio's own code makes of the overlays (`make istiod`): where the filter stands, and that nothing leads past it.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -29,7 +28,7 @@ fn of_each_overlay_istiod_makes_listeners_that_only_lead_through_the_filter() {
     checkout.make("", "").unwrap_or_else(|fault| panic!("{fault}"));
     for (overlay, pods, kind, server) in OVERLAYS {
         let rendered = checkout.render(overlay).unwrap_or_else(|fault| panic!("{fault}"));
-        let mut made = generate(&rendered, pods, kind);
+        let mut made = generate(&checkout, &rendered, pods, kind);
         let routes = made["routes"].take();
         made["listeners"]
             .as_array_mut()
@@ -99,9 +98,8 @@ fn names(filters: &Value) -> Vec<&str> {
     filters.as_array().expect("filters").iter().map(|filter| filter["name"].as_str().expect("a name")).collect()
 }
 
-fn generate(rendered: &str, pods: &str, kind: &str) -> Value {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let (file, out) = (folder.join("overlay.yaml"), folder.join("overlay.json"));
+fn generate(checkout: &Checkout, rendered: &str, pods: &str, kind: &str) -> Value {
+    let (file, out) = (checkout.path("rendered.yaml"), checkout.path("generated.json"));
     fs::write(&file, rendered).expect("written");
     let mut generate = Command::new(root().join("target/tools/istio-generate/generate"));
     let output = generate.arg(&file).args(["mcp", pods, kind]).arg(&out).output();
@@ -120,7 +118,12 @@ fn what_another_namespace_puts_on_the_gateway_leads_nowhere() {
     let checkout = Checkout::new("intruder");
     checkout.make("", "").unwrap_or_else(|fault| panic!("{fault}"));
     let rendered = checkout.render("gateway").unwrap_or_else(|fault| panic!("{fault}"));
-    let made = generate(&format!("{rendered}\n---\n{}", include_str!("intruder.yaml")), "istio=mcp-gateway", "gateway");
+    let made = generate(
+        &checkout,
+        &format!("{rendered}\n---\n{}", include_str!("intruder.yaml")),
+        "istio=mcp-gateway",
+        "gateway",
+    );
     let chains = made["listeners"].as_array().expect("listeners").iter();
     let chains: Vec<&Value> = chains.flat_map(|it| it["filter_chains"].as_array().expect("filter chains")).collect();
     let ours = json!({ "server_names": ["mcp.example.com"] });
