@@ -1,6 +1,6 @@
 //! What a gateway lets in, where the filter stands in its pods.
 
-use super::gateway_pods::is_of_gateway;
+use super::gateway_pods::{GATEWAY_NAME, is_of_gateway};
 use super::pods::meets;
 use super::rules::{CLIENT_CERTIFICATE_OPTIONAL, PLAINTEXT_ALLOWED, SERVER_UNGUARDED, UNTRUSTED_CERTIFICATES};
 use super::{Case, found};
@@ -9,9 +9,6 @@ use crate::cli::source::{Object, Spot};
 
 /// What Istio takes for HTTP at the port of a gateway or a sidecar.
 pub(super) const HTTP: [&str; 4] = ["GRPC", "GRPC-WEB", "HTTP", "HTTP2"];
-
-/// The label by which Istio finds the pods that it made for a gateway of the Gateway API.
-const GATEWAY_NAME: &str = "gateway.networking.k8s.io/gateway-name";
 
 /// By this option of a listener Istio asks for client certificates, besides by `frontend`.
 const TERMINATE: &str = "gateway.istio.io/tls-terminate-mode";

@@ -16,7 +16,9 @@ const SIDECAR: Runs = Runs { gateways: false, sidecars: true };
 
 /// What nothing but the labels of gateways' pods says.
 const LABEL: (&str, &str) = ("istio", "ingressgateway");
-const LABEL_KEY: &str = "gateway.networking.k8s.io/gateway-name";
+
+/// The label by which Istio finds the pods that it made for a gateway of the Gateway API.
+pub(super) const GATEWAY_NAME: &str = "gateway.networking.k8s.io/gateway-name";
 
 /// Whether all pods of an object are those of gateways.
 pub(super) fn is_of_gateway(world: &World<'_>, object: &Object<'_>) -> bool {
@@ -33,7 +35,7 @@ pub(super) fn runs_in(world: &World<'_>, object: &Object<'_>) -> Runs {
         return Runs { gateways: pods.iter().any(is_gateway), sidecars: !pods.iter().all(is_gateway) };
     }
     let labels = object.labels();
-    let is_labelled = labels.iter().any(|label| *label == LABEL || label.0 == LABEL_KEY);
+    let is_labelled = labels.iter().any(|label| *label == LABEL || label.0 == GATEWAY_NAME);
     let is_selected = || world.objects.iter().any(|other| selects(other, &labels));
     if is_labelled || is_selected() || is_for_gateways(object) { GATEWAY } else { SIDECAR }
 }
@@ -54,7 +56,7 @@ pub(super) fn fits(world: &World<'_>, object: &Object<'_>, context: &Spot<'_>) -
 pub(super) fn ingress<'s, 'w>(world: &'w World<'s>, object: &Object<'s>) -> Option<&'w Object<'s>> {
     let is_target = |other: &&Object<'_>| {
         other.kind == "Gateway"
-            && is_of_group(other, "gateway.networking.k8s.io/")
+            && is_of_gateway_api(other)
             && other.namespace() == object.namespace()
             && object.targets().contains(&("Gateway", other.name()))
     };
@@ -64,8 +66,8 @@ pub(super) fn ingress<'s, 'w>(world: &'w World<'s>, object: &Object<'s>) -> Opti
     world.objects.iter().filter(is_target).find(is_other)
 }
 
-fn is_of_group(object: &Object<'_>, group: &str) -> bool {
-    object.spot.get("apiVersion").text().is_some_and(|version| version.starts_with(group))
+fn is_of_gateway_api(object: &Object<'_>) -> bool {
+    object.spot.get("apiVersion").text().is_some_and(|version| version.starts_with("gateway.networking.k8s.io/"))
 }
 
 /// A pod that Istio's template makes a gateway, or of which there is nothing but the proxy.
@@ -81,7 +83,7 @@ fn is_gateway(pod: &Spot<'_>) -> bool {
 fn selects(other: &Object<'_>, labels: &[(&str, &str)]) -> bool {
     let selector = crate::cli::source::words(&other.spec().get("selector"));
     other.kind == "Gateway"
-        && is_of_group(other, "networking.istio.io/")
+        && other.is_of_istio()
         && !selector.is_empty()
         && selector.iter().all(|label| labels.contains(label))
 }
